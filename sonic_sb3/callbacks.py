@@ -1,0 +1,204 @@
+"""
+What happens during training beside learning: game statistics, evaluations, checkpoints, progress.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import ActorCriticPolicy
+from tqdm import tqdm
+
+from sonic_sb3.actors import PolicyActor
+from sonic_sb3.atomic_files import replacing
+from sonic_sb3.evaluation import Episode, evaluate
+from sonic_sb3.hyperparams import Hyperparameters
+from sonic_sb3.models import save_model
+from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.settings import TrainSettings
+
+# Columns of the episode monitor -> TensorBoard tags.
+_GAME_TAGS = {
+    "progress": "game/progress",
+    "is_success": "game/success_rate",
+    "contest_score": "game/contest_score",
+    "game_time_s": "game/time_s",
+}
+EVALUATION_SEED_OFFSET = 1_000_000  # evaluations never replay the seeds of training
+
+
+class GameStatistics(BaseCallback):
+    """Logs the means of the last episodes' game facts, and which actions were taken."""
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        episodes = list(self.model.ep_info_buffer or [])
+        if not episodes:
+            return
+        for column, tag in _GAME_TAGS.items():
+            if column in episodes[0]:
+                self.logger.record(tag, float(np.mean([e[column] for e in episodes])))
+        counts = np.sum([e["action_counts"] for e in episodes], axis=0)
+        for action, share in enumerate(counts / counts.sum()):
+            self.logger.record(f"actions/share_{action}", float(share))
+
+
+class Checkpoints(BaseCallback):
+    """
+    Saves ``rl_model_N_steps.zip`` every so many timesteps.
+
+    :param folder: Where to.
+    :param every_timesteps: How often.
+    """
+
+    def __init__(self, folder: RunFolder, every_timesteps: int) -> None:
+        super().__init__()
+        self._folder = folder
+        self._every_timesteps = every_timesteps
+        self._next_timesteps = every_timesteps
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._next_timesteps:
+            save_model(self.model, self._folder.checkpoint(self.num_timesteps))
+            self._next_timesteps += self._every_timesteps
+        return True
+
+
+class Evaluations(BaseCallback):
+    """
+    Evaluates the agent every so many timesteps and keeps the best one.
+
+    Writes ``evaluations.npz`` with the keys of SB3's EvalCallback, and ``best_model.zip``: the
+    highest mean contest score, or mean return where the game has none. An evaluation draws from
+    generators of its own, so that training goes on as if there had been none.
+
+    :param folder: Where to.
+    :param settings: Of the run.
+    :param hyperparameters: Of the run.
+    """
+
+    def __init__(
+        self, folder: RunFolder, settings: TrainSettings, hyperparameters: Hyperparameters
+    ) -> None:
+        super().__init__()
+        self._folder = folder
+        self._settings = settings
+        self._hyperparameters = hyperparameters
+        self._next_timesteps = settings.eval_freq
+        self.best_value = -np.inf
+        self.history: list[tuple[int, list[Episode]]] = []
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._next_timesteps:
+            self._next_timesteps += self._settings.eval_freq
+            self._evaluate()
+        return True
+
+    def _evaluate(self) -> None:
+        policy = self.model.policy
+        assert isinstance(policy, ActorCriticPolicy)
+        episodes = evaluate(
+            PolicyActor(policy),
+            self._settings.env,
+            self._settings.levels,
+            self._hyperparameters,
+            n_episodes=self._settings.eval_episodes,
+            seed=self._settings.seed + EVALUATION_SEED_OFFSET,
+        ).episodes
+        self.history.append((self.num_timesteps, episodes))
+        self._log(episodes)
+        self._write_history()
+        value = self._mean_value(episodes)
+        if value > self.best_value:
+            self.best_value = value
+            save_model(self.model, self._folder.best_model)
+
+    def _mean_value(self, episodes: list[Episode]) -> float:
+        scores = [e.contest_score for e in episodes if e.contest_score is not None]
+        return float(np.mean(scores or [e.episode_return for e in episodes]))
+
+    def _log(self, episodes: list[Episode]) -> None:
+        facts: dict[str, list[Any]] = {
+            "eval/mean_reward": [e.episode_return for e in episodes],
+            "eval/mean_ep_length": [e.n_timesteps for e in episodes],
+            "eval/success_rate": [e.is_success for e in episodes],
+            "eval/progress": [e.progress for e in episodes],
+            "eval/contest_score": [e.contest_score for e in episodes],
+        }
+        for tag, values in facts.items():
+            if None not in values:
+                self.logger.record(tag, float(np.mean(values)))
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(self.num_timesteps)
+
+    def _write_history(self) -> None:
+        arrays: dict[str, npt.ArrayLike] = {
+            "timesteps": [n_timesteps for n_timesteps, _ in self.history],
+            "results": [[e.episode_return for e in episodes] for _, episodes in self.history],
+            "ep_lengths": [[e.n_timesteps for e in episodes] for _, episodes in self.history],
+        }
+        for key, name in (("successes", "is_success"), ("contest_scores", "contest_score")):
+            values = [[getattr(e, name) for e in episodes] for _, episodes in self.history]
+            if values[0][0] is not None:
+                arrays[key] = values
+        with replacing(self._folder.evaluations) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+
+class Progress(BaseCallback):
+    """A bar with ETA, speed, success rate and best progress so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: tqdm[Any] | None = None
+        self._total_timesteps = 0
+        self._best_progress: float | None = None
+        self._shown_at_s = 0.0
+
+    def _on_training_start(self) -> None:
+        self._total_timesteps = self.locals["total_timesteps"]
+        self._bar = tqdm(
+            total=self._total_timesteps,
+            initial=self.num_timesteps,
+            unit="step",
+            unit_scale=True,
+            dynamic_ncols=True,
+            file=sys.stderr,
+        )
+
+    def _on_step(self) -> bool:
+        assert self._bar is not None
+        for info in self.locals.get("infos", []):
+            if "progress" in info:
+                self._best_progress = max(self._best_progress or 0.0, info["progress"])
+        # The last rollout may go beyond what was asked for; the bar ends at 100 %.
+        self._bar.n = min(self.num_timesteps, self._total_timesteps)
+        self._bar.update(0)
+        if time.monotonic() - self._shown_at_s > 1.0:
+            self._shown_at_s = time.monotonic()
+            self._bar.set_postfix_str(self._describe(), refresh=False)
+        return True
+
+    def _on_training_end(self) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._describe())
+            self._bar.close()
+
+    def _describe(self) -> str:
+        episodes = list(self.model.ep_info_buffer or [])
+        parts = []
+        if episodes and "is_success" in episodes[0]:
+            rate = np.mean([e["is_success"] for e in episodes])
+            parts.append(f"completed {rate:.0%} of last {len(episodes)}")
+        elif episodes:
+            parts.append(f"return {np.mean([e['r'] for e in episodes]):.2f}")
+        if self._best_progress is not None:
+            parts.append(f"best progress {self._best_progress:.0%}")
+        return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""From one emulator to many finished envs: actions, rewards, episodes, observations, vec env."""

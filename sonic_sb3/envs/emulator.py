@@ -1,0 +1,184 @@
+"""
+One emulated console for one env: frames, RAM, screen and save states, nothing of rewards.
+
+libretro cores keep their machine in global variables, so a process can have one emulator only.
+Here several :class:`Emulator` objects share it: whoever is asked next has its save state put back.
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sonic_sb3.errors import EmulatorError
+from sonic_sb3.games import BUTTONS
+from sonic_sb3.rom_files import find_rom, load_variables, state_path
+
+NO_BUTTONS = np.zeros(len(BUTTONS), dtype=np.uint8)
+
+
+@dataclass
+class _Console:
+    """The process's one emulator, the ROM it runs and the :class:`Emulator` it now stands for."""
+
+    machine: Any = None
+    # The machine's memory is read through this object, which must live as long as the machine.
+    game_data: Any = None
+    rom: str | None = None
+    holder: Emulator | None = None
+
+    def insert(self, rom: str) -> None:
+        """Start the machine with a ROM; the machine before it, if any, is given up."""
+        import stable_retro
+
+        self.eject()
+        try:
+            self.machine = stable_retro.RetroEmulator(rom)
+        except RuntimeError as error:
+            raise EmulatorError(
+                "expected a free emulator, but this process already runs one that stable-retro "
+                f"made ({error}): close that env, or let make_vec_env put ours in worker processes"
+            ) from error
+        self.game_data = stable_retro.data.GameData()
+        self.machine.configure_data(self.game_data)
+        # The core maps its RAM and sets its picture size while it runs its first frame.
+        self.machine.step()
+        self.rom = rom
+
+    def eject(self) -> None:
+        """Give the machine up, so that another ROM or another library can have the core."""
+        self.machine = self.game_data = self.rom = self.holder = None
+
+
+_console = _Console()
+
+
+@dataclass
+class _Parked:
+    """What is kept of an emulator while another one uses the core."""
+
+    state: bytes
+    screen: npt.NDArray[np.uint8] = field(repr=False)
+
+
+class Emulator:
+    """
+    A console with one game, as if it had the core for itself.
+
+    :param game_id: stable-retro's id of the game.
+    :param level: The save state to start from.
+    :raises RomError: The ROM is missing or not the expected one.
+    :raises EmulatorError: The save state cannot be loaded, or the core is in use by other code.
+    """
+
+    def __init__(self, game_id: str, level: str) -> None:
+        self.game_id = game_id
+        self._rom = str(find_rom(game_id))
+        self._variables = load_variables(game_id)
+        self._parked: _Parked | None = None
+        self._is_closed = False
+        self.load_level(level)
+
+    def load_level(self, level: str) -> None:
+        """Choose the save state that :meth:`reset` goes back to."""
+        path = state_path(self.game_id, level)
+        try:
+            self._level_state = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError) as error:
+            raise EmulatorError(f"cannot read save state {path}: {error}") from error
+        self.level = level
+
+    def reset(self) -> None:
+        """Go back to the level's start and run one frame without buttons, as stable-retro does."""
+        machine = self._machine(restore=False)
+        if not machine.set_state(self._level_state):
+            raise EmulatorError(
+                f"the emulator refused the save state of {self.game_id} {self.level}: "
+                "expected one made by this core with this ROM"
+            )
+        self.run_frame(NO_BUTTONS)
+
+    def run_frame(self, buttons: npt.NDArray[np.uint8], is_seen: bool = True) -> None:
+        """
+        Emulate 1/60 s.
+
+        :param buttons: (12,) of 0 and 1, in the order of :data:`sonic_sb3.games.BUTTONS`.
+        :param is_seen: Whether anybody will look at the screen of this frame.
+        """
+        machine = self._machine()
+        machine.set_button_mask(buttons, 0)
+        machine.step()
+
+    def read_variables(self) -> dict[str, int]:
+        """The RAM variables of the game's data.json, as they are after the last frame."""
+        self._machine()
+        extract = _console.game_data.memory.extract
+        return {name: extract(v.address, v.type) for name, v in self._variables.items()}
+
+    def read_ram(self) -> bytes:
+        """A copy of the console's work RAM."""
+        self._machine()
+        blocks = _console.game_data.memory.blocks
+        return b"".join(bytes(blocks[offset]) for offset in sorted(blocks))
+
+    def screen(self) -> npt.NDArray[np.uint8]:
+        """The picture of the last seen frame, (height, width, 3) RGB 0..255."""
+        if self._parked is not None:
+            return self._parked.screen
+        screen: npt.NDArray[np.uint8] = self._machine().get_screen()
+        return screen
+
+    def grey_screen(self) -> npt.NDArray[np.uint8]:
+        """The same in (height, width, 1) grey 0..255, by OpenCV's weights."""
+        grey = cv2.cvtColor(self.screen(), cv2.COLOR_RGB2GRAY)
+        return np.asarray(grey, dtype=np.uint8)[:, :, np.newaxis]
+
+    def save_state(self) -> bytes:
+        """The whole machine, to be given to :meth:`load_state`."""
+        if self._parked is not None:
+            return self._parked.state
+        state: bytes = self._machine().get_state()
+        return state
+
+    def load_state(self, state: bytes) -> None:
+        """
+        Put the machine where :meth:`save_state` found it. The screen is not part of it.
+
+        :raises EmulatorError: The core refuses the state.
+        """
+        if not self._machine(restore=False).set_state(state):
+            raise EmulatorError("the emulator refused a saved state: expected one of this core")
+
+    def close(self) -> None:
+        """Give the core up, if this one holds it."""
+        if _console.holder is self:
+            _console.eject()
+        self._parked = None
+        self._is_closed = True
+
+    def _machine(self, restore: bool = True) -> Any:
+        """The core, standing for this console. :param restore: Put the parked state back first."""
+        if _console.holder is not self:
+            self._take_console(restore)
+        return _console.machine
+
+    def _take_console(self, restore: bool) -> None:
+        if self._is_closed:
+            raise EmulatorError("this env is closed: make a new one")
+        if _console.holder is not None:
+            _console.holder._park()
+        if _console.rom != self._rom:
+            _console.insert(self._rom)
+        _console.holder = self
+        if self._parked is not None:
+            if restore:
+                _console.machine.set_state(self._parked.state)
+            self._parked = None
+
+    def _park(self) -> None:
+        self._parked = _Parked(_console.machine.get_state(), _console.machine.get_screen().copy())

@@ -1,0 +1,165 @@
+"""One emulated frame a step: the innermost gymnasium env, below all wrappers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from sonic_sb3.envs.emulator import Emulator
+from sonic_sb3.envs.scoring import game_seconds, make_scoring
+from sonic_sb3.errors import SettingsError
+from sonic_sb3.games import BUTTONS, FRAMES_PER_SECOND, find_game, resolve_levels
+
+# Variables of data.json that are of use outside, under the names that info has for them.
+INFO_VARIABLES = ("x", "y", "rings", "lives", "score")
+
+Frame = npt.NDArray[np.uint8]
+Info = dict[str, Any]
+
+
+class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
+    """
+    A level of a game, frame by frame, with the contest's points where the game has them.
+
+    Observation: (height, width, 3) uint8 0..255, RGB, or (height, width, 1) grey. Action: (12,) of
+    0 and 1, the pad's buttons. Info: ``x y rings lives score progress`` as far as the game has
+    them.
+
+    :param game_id: stable-retro's id of the game.
+    :param level: The level to start; ``None`` for the game's default. ``reset`` takes another one
+        as ``options={"level": name}``.
+    :param obs_type: ``"rgb"``, or ``"grey"``, which is cheaper where colour is not needed.
+    :param render_mode: ``"rgb_array"`` or ``None``.
+    :param record_inputs: Keep the buttons of each frame and tell them at the episode's end, as
+        ``input_movie``: whoever replays them sees the same episode.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - gymnasium declares it so
+        "render_modes": ["rgb_array"],
+        "render_fps": FRAMES_PER_SECOND,
+    }
+
+    def __init__(
+        self,
+        game_id: str,
+        level: str | None = None,
+        obs_type: str = "rgb",
+        render_mode: str | None = None,
+        record_inputs: bool = False,
+    ) -> None:
+        if obs_type not in ("rgb", "grey"):
+            raise SettingsError(f"expected obs_type 'rgb' or 'grey', got {obs_type!r}")
+        if render_mode not in (None, "rgb_array"):
+            raise SettingsError(
+                f"expected render_mode 'rgb_array' or None, got {render_mode!r}; "
+                "to watch an agent, record a video with `python -m sonic_sb3.evaluate RUN --video`"
+            )
+        self.game = find_game(game_id)
+        self.render_mode = render_mode
+        self._is_grey = obs_type == "grey"
+        self.emulator = Emulator(game_id, _only_level(game_id, level))
+        self._scoring = make_scoring(self.game)
+        self._info_names = [n for n in INFO_VARIABLES if n in self.emulator.read_variables()]
+        self._input_movie: list[bytes] | None = [] if record_inputs else None
+        self.n_frames = 0
+        self.emulator.reset()
+        self.observation_space = gym.spaces.Box(0, 255, self.observe().shape, np.uint8)
+        self.action_space = gym.spaces.MultiBinary(len(BUTTONS))
+
+    @property
+    def level(self) -> str:
+        """The level being played."""
+        return self.emulator.level
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether info will tell progress, success and contest score."""
+        return self.game.has_progress
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Frame, Info]:
+        """
+        Begin an episode at the level's start. The emulator itself draws nothing from the seed.
+
+        :param options: ``{"level": name}`` changes the level.
+        """
+        super().reset(seed=seed)
+        if options and "level" in options:
+            self.emulator.load_level(_only_level(self.game.id, options["level"]))
+        self.emulator.reset()
+        self.n_frames = 0
+        if self._input_movie is not None:
+            self._input_movie.clear()
+        variables = self.emulator.read_variables()
+        self._scoring.reset(variables)
+        return self.observe(), self._make_info(variables)
+
+    def step(
+        self, action: npt.NDArray[np.int8] | npt.NDArray[np.uint8]
+    ) -> tuple[Frame, float, bool, bool, Info]:
+        """Run one frame that is seen."""
+        reward, terminated, info = self.run_frame(action, is_seen=True)
+        return self.observe(), reward, terminated, False, info
+
+    def run_frame(
+        self, action: npt.NDArray[np.int8] | npt.NDArray[np.uint8], is_seen: bool
+    ) -> tuple[float, bool, Info]:
+        """
+        Run one frame with all its accounting, without the cost of a picture that nobody sees.
+
+        :returns: Points, whether the episode has ended, info.
+        """
+        buttons = np.asarray(action, dtype=np.uint8)
+        self.emulator.run_frame(buttons, is_seen)
+        self.n_frames += 1
+        if self._input_movie is not None:
+            self._input_movie.append(buttons.tobytes())
+        variables = self.emulator.read_variables()
+        frame = self._scoring.update(variables)
+        info = self._make_info(variables)
+        if frame.end_reason is not None:
+            info["end_reason"] = frame.end_reason
+        return frame.points, frame.end_reason is not None, info
+
+    def observe(self) -> Frame:
+        """The picture of the last frame, as an observation."""
+        return self.emulator.grey_screen() if self._is_grey else self.emulator.screen()
+
+    def end_facts(self, end_reason: str) -> Info:
+        """What is told once, when an episode has ended."""
+        facts: Info = {
+            **self._scoring.end_facts(end_reason),
+            "level": self.level,
+            "game_time_s": game_seconds(self.n_frames),
+            "end_reason": end_reason,
+        }
+        if self._input_movie is not None:
+            facts["input_movie"] = b"".join(self._input_movie)
+        return facts
+
+    def render(self) -> Frame | None:
+        """The whole screen in colour, as the last seen frame left it."""
+        return self.emulator.screen() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Free the emulator for other envs of this process."""
+        self.emulator.close()
+
+    def _make_info(self, variables: dict[str, int]) -> Info:
+        info: Info = {name: variables[name] for name in self._info_names}
+        info.update(self._scoring.progress_facts())
+        return info
+
+
+def _only_level(game_id: str, level: str | None) -> str:
+    levels = resolve_levels(game_id, level)
+    if len(levels) != 1:
+        raise SettingsError(
+            f"expected one level for one env, {level!r} names {len(levels)}; "
+            "give several levels to make_vec_env or --levels"
+        )
+    return levels[0]

@@ -1,0 +1,164 @@
+"""
+The contest's points, progress and episode ends, computed from RAM frame by frame.
+
+The formulas are those of stable-retro's ``contest`` scenarios (their Lua scripts are the oracle in
+the tests). They are computed here because script variables are not part of a saved emulator state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sonic_sb3.errors import EmulatorError
+from sonic_sb3.games import FRAMES_PER_SECOND, Game
+
+FRAME_LIMIT = 18_000
+PROGRESS_POINTS = 9_000.0
+TIME_BONUS_POINTS = 1_000.0
+
+Variables = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """
+    What one frame brought.
+
+    :param points: The unshaped reward of this frame.
+    :param end_reason: Why the episode is over, or ``None`` while it goes on.
+    """
+
+    points: float
+    end_reason: str | None
+
+
+class Scoring(Protocol):
+    """Turns the RAM after each frame into points and episode ends."""
+
+    def reset(self, variables: Variables) -> None:
+        """Begin an episode with the RAM after the first frame."""
+
+    def update(self, variables: Variables) -> FrameScore:
+        """Account for one more frame."""
+
+    def progress_facts(self) -> dict[str, float]:
+        """What to add to ``info`` at every step."""
+
+    def end_facts(self, end_reason: str) -> dict[str, float | bool]:
+        """What to add to ``info`` when the episode has ended."""
+
+
+class ContestScoring:
+    """
+    Points for the way to the right, of games whose RAM tells where the player is.
+
+    9000 x gain of progress, and on finishing up to 1000 more for speed; the episode ends with a
+    lost life, at the level's end, and where the game leaves the level (bonus stages).
+
+    :param game: A game with level ends.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._start_x = 0
+        self._way_px = 1
+        self._x_shift = 0
+        self._lives = 0
+        self._act = 0
+        self._screen_x = 0
+        self._n_frames = 0
+        self.progress = 0.0
+        self.score = 0.0
+
+    def reset(self, variables: Variables) -> None:
+        zone_act = (variables["zone"], variables["act"])
+        try:
+            end_x = self._game.level_end_px[zone_act]
+        except KeyError:
+            raise EmulatorError(
+                f"{self._game.id}: the save state stands in zone {zone_act[0]}, act {zone_act[1]}, "
+                "whose end is not known; expected a state inside one of the catalogued levels"
+            ) from None
+        self._start_x = variables["x"]
+        self._way_px = end_x - self._start_x
+        self._x_shift = 0
+        self._lives = variables["lives"]
+        self._act = variables["act"]
+        self._screen_x = variables.get("screen_x", 0)
+        self._n_frames = 0
+        self.progress = 0.0
+        self.score = 0.0
+
+    def update(self, variables: Variables) -> FrameScore:
+        self._n_frames += 1
+        before = self.progress
+        self.progress = self._measure_progress(variables)
+        points = PROGRESS_POINTS * (self.progress - before)
+        if self.progress >= 1:
+            points += TIME_BONUS_POINTS * max(0.0, 1 - self._n_frames / FRAME_LIMIT)
+        self.score += points
+        return FrameScore(points, self._find_end(variables))
+
+    def progress_facts(self) -> dict[str, float]:
+        return {"progress": self.progress}
+
+    def end_facts(self, end_reason: str) -> dict[str, float | bool]:
+        return {"is_success": end_reason == "completed", "contest_score": self.score}
+
+    def _measure_progress(self, variables: Variables) -> float:
+        if self._game.act_change_shifts_x:
+            # Some levels of Sonic 3 & Knuckles change act and jump back in x half way through.
+            if variables["act"] != self._act:
+                self._x_shift -= variables["screen_x"] - self._screen_x
+            self._act = variables["act"]
+            self._screen_x = variables["screen_x"]
+        way_px = variables["x"] - self._start_x + self._x_shift
+        return min(max(way_px, 0), self._way_px) / self._way_px
+
+    def _find_end(self, variables: Variables) -> str | None:
+        if self.progress >= 1:
+            return "completed"
+        lives, self._lives = self._lives, variables["lives"]
+        if variables["lives"] < lives:
+            return "life_lost"
+        for name, value in self._game.end_variables.items():
+            if (variables[name] != 0) if value == "nonzero" else (variables[name] == value):
+                return "left_level"
+        return None
+
+
+class GameScoreScoring:
+    """
+    The game's own score and game over, for games that know nothing of progress (Airstriker).
+
+    The same points and ends as the ``scenario.json`` that stable-retro ships for it.
+    """
+
+    def __init__(self) -> None:
+        self._score = 0
+
+    def reset(self, variables: Variables) -> None:
+        self._score = variables["score"]
+
+    def update(self, variables: Variables) -> FrameScore:
+        before, self._score = self._score, variables["score"]
+        is_over = variables["gameover"] == 1 and variables["lives"] == 0
+        return FrameScore(float(self._score - before), "game_over" if is_over else None)
+
+    def progress_facts(self) -> dict[str, float]:
+        return {}
+
+    def end_facts(self, end_reason: str) -> dict[str, float | bool]:
+        return {}
+
+
+def make_scoring(game: Game) -> Scoring:
+    """The accounting that a game's RAM allows."""
+    return ContestScoring(game) if game.has_progress else GameScoreScoring()
+
+
+def game_seconds(n_frames: int) -> float:
+    """Emulated time in seconds."""
+    return n_frames / FRAMES_PER_SECOND

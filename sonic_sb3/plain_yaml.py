@@ -1,0 +1,101 @@
+"""YAML as data: nothing in a file is ever executed, and nothing small grows large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sonic_sb3.errors import SettingsError
+
+_MAX_BYTES = 1_000_000
+_MAX_VALUES = 20_000
+_MAX_DEPTH = 20
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: one of the two values would be lost silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if key != "<<" and keys.count(key) > 1:
+                raise SettingsError(f"key {key!r} stands twice, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """
+    Read a settings file: mappings, lists and scalars.
+
+    :param path: The file.
+    :raises SettingsError: It cannot be read, is not YAML, is too large, or is no mapping.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SettingsError(f"{path}: expected at most {_MAX_BYTES} bytes of settings")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: expected text in UTF-8 ({error.reason})") from error
+    return parse_mapping(text, str(path))
+
+
+def parse_mapping(text: str, source: str) -> dict[str, Any]:
+    """
+    Read a mapping out of a YAML text.
+
+    :param text: The text.
+    :param source: What to call it in messages.
+    :raises SettingsError: As :func:`read_yaml`.
+    """
+    data = parse_value(text, source)
+    if not isinstance(data, dict):
+        raise SettingsError(f"{source}: expected a mapping of keys to values, got {_kind(data)}")
+    return data
+
+
+def parse_value(text: str, source: str) -> Any:
+    """
+    Read one YAML value.
+
+    :param text: The text.
+    :param source: What to call it in messages.
+    :raises SettingsError: It is not plain YAML.
+    """
+    try:
+        data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader
+        _check_size(data, source)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{source}: expected plain YAML: {reason}") from error
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
+    except (RecursionError, ValueError) as error:
+        raise SettingsError(f"{source}: expected plain YAML: {error}") from error
+    return data
+
+
+def _check_size(data: Any, source: str) -> None:
+    """Walk all values, counting what is referred to twice twice, as whoever copies them would."""
+    n_values = 0
+    stack = [(data, 0)]
+    while stack:
+        value, depth = stack.pop()
+        n_values += 1
+        if n_values > _MAX_VALUES or depth > _MAX_DEPTH:
+            raise SettingsError(
+                f"expected at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
+            )
+        if isinstance(value, dict):
+            stack.extend((child, depth + 1) for child in value.values())
+        elif isinstance(value, list):
+            stack.extend((child, depth + 1) for child in value)
+
+
+def _kind(data: Any) -> str:
+    if data is None:
+        return "an empty file"
+    return {"list": "a list", "str": "a text"}.get(type(data).__name__, repr(data)[:80])

@@ -1,0 +1,75 @@
+"""The learning curve of one run as a picture."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+
+from sonic_sb3.atomic_files import replacing
+
+_WINDOW_EPISODES = 50
+
+
+def read_monitor(path: Path) -> dict[str, list[str]]:
+    """
+    Read a monitor file's columns as text; a last row that was cut off is left out.
+
+    :param path: A ``*.monitor.csv``.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        if not file.readline().startswith("#"):
+            file.seek(0)
+        reader = csv.reader(file)
+        names = next(reader, [])
+        rows = [row for row in reader if len(row) == len(names)]
+    return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+
+def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
+    """
+    Draw progress (where the game has it) and return over timesteps.
+
+    :param monitor: The run's monitor file.
+    :param picture: The PNG to make or replace.
+    :param title: Above it.
+    """
+    columns = read_monitor(monitor)
+    lengths = np.array(columns.get("l", []), dtype=float)
+    timesteps = np.cumsum(lengths)
+    has_progress = "progress" in columns
+    panels = [("progress", "progress at the episode's end")] if has_progress else []
+    panels.append(("r", "return"))
+    figure, axes = plt.subplots(len(panels), 1, figsize=(8, 3 * len(panels)), sharex=True)
+    for axis, (name, label) in zip(np.atleast_1d(axes), panels, strict=True):
+        values = np.array(columns.get(name, []), dtype=float)
+        axis.plot(timesteps, values, ".", markersize=3, alpha=0.3, color="tab:blue")
+        axis.plot(timesteps, _running_mean(values), color="tab:blue", label="mean of 50 episodes")
+        if name == "progress":
+            success = np.array([v == "True" for v in columns["is_success"]], dtype=float)
+            axis.plot(timesteps, _running_mean(success), color="tab:green", label="completed")
+            axis.set_ylim(-0.02, 1.02)
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="best", fontsize="small")
+    np.atleast_1d(axes)[-1].set_xlabel("timesteps")
+    figure.suptitle(title)
+    figure.tight_layout()
+    with replacing(picture) as temporary:
+        figure.savefig(temporary, dpi=120, metadata={"Software": ""})
+    plt.close(figure)
+
+
+def _running_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of each value and those before it, at most a window of them."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - _WINDOW_EPISODES)
+    means: npt.NDArray[np.float64] = (sums[ends] - sums[starts]) / (ends - starts)
+    return means

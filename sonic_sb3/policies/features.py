@@ -1,0 +1,129 @@
+"""Feature extractors: stacked grey frames in, (batch, features_dim) out."""
+
+from __future__ import annotations
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
+from torch import nn
+
+
+class SeparableConv2d(nn.Module):
+    """
+    A depthwise convolution followed by a pointwise one, with nothing between; padding as
+    TensorFlow's SAME.
+
+    :param in_channels: Channels of the input.
+    :param out_channels: Channels of the output.
+    :param kernel_size: Side of the depthwise kernel.
+    :param stride: Of the depthwise part.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(
+            in_channels, in_channels, kernel_size, stride, groups=in_channels, bias=False
+        )
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+        self.kernel_size = kernel_size
+        self.stride = stride
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """
+        (batch, in_channels, height, width) to (batch, out_channels, ceil(h/stride),
+        ceil(w/stride)).
+        """
+        padded = nn.functional.pad(images, self._same_padding(images.shape[-2], images.shape[-1]))
+        out: torch.Tensor = self.pointwise(self.depthwise(padded))
+        return out
+
+    def reset_parameters(self) -> None:
+        """
+        Glorot's uniform initialisation, the default of the TensorFlow layer that this follows.
+        """
+        nn.init.xavier_uniform_(self.depthwise.weight)
+        nn.init.xavier_uniform_(self.pointwise.weight)
+        assert self.pointwise.bias is not None
+        nn.init.zeros_(self.pointwise.bias)
+
+    def _same_padding(self, height: int, width: int) -> list[int]:
+        padding = []
+        for size in (width, height):  # torch pads the last axis first
+            total = max((-(-size // self.stride) - 1) * self.stride + self.kernel_size - size, 0)
+            padding += [total // 2, total - total // 2]
+        return padding
+
+
+class _ConvolutionsThenLinear(BaseFeaturesExtractor):
+    """
+    Some convolutions and one fully connected layer with ReLU.
+
+    :param observation_space: (n_stack, height, width) uint8, divided by 255 before it comes here.
+    :param convolutions: (batch, n_stack, height, width) to (batch, channels, height, width).
+    :param features_dim: Width of the fully connected layer.
+    """
+
+    def __init__(
+        self, observation_space: spaces.Box, convolutions: nn.Sequential, features_dim: int
+    ) -> None:
+        super().__init__(observation_space, features_dim)
+        self.convolutions = convolutions
+        with torch.no_grad():
+            n_flat = convolutions(torch.zeros(1, *observation_space.shape)).numel()
+        self.linear = nn.Sequential(nn.Flatten(), nn.Linear(n_flat, features_dim), nn.ReLU())
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(batch, n_stack, height, width) float 0..1 to (batch, features_dim)."""
+        features: torch.Tensor = self.linear(self.convolutions(observations))
+        return features
+
+
+class SeparableCNN(_ConvolutionsThenLinear):
+    """
+    Borghi's network: three depthwise-separable convolutions, 32@8s4, 64@4s2, 48@3s1, then 512.
+
+    Source: the ``retro_contest_agent`` of Alexandre Borghi (third of the Retro Contest). ReLU comes
+    after the pointwise part only.
+
+    :param observation_space: As the policy gives it.
+    :param features_dim: Width of the fully connected layer.
+    """
+
+    def __init__(self, observation_space: spaces.Box, features_dim: int = 512) -> None:
+        convolutions = nn.Sequential(
+            SeparableConv2d(observation_space.shape[0], 32, kernel_size=8, stride=4),
+            nn.ReLU(),
+            SeparableConv2d(32, 64, kernel_size=4, stride=2),
+            nn.ReLU(),
+            SeparableConv2d(64, 48, kernel_size=3, stride=1),
+            nn.ReLU(),
+        )
+        super().__init__(observation_space, convolutions, features_dim)
+
+
+class BlogCNN(_ConvolutionsThenLinear):
+    """
+    The same filters as plain convolutions, as the seed's blog post describes them: 32@8s4, 64@4s2,
+    48@3s1.
+
+    :param observation_space: As the policy gives it.
+    :param features_dim: Width of the fully connected layer.
+    """
+
+    def __init__(self, observation_space: spaces.Box, features_dim: int = 512) -> None:
+        convolutions = nn.Sequential(
+            nn.Conv2d(observation_space.shape[0], 32, kernel_size=8, stride=4),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, kernel_size=4, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(64, 48, kernel_size=3, stride=1),
+            nn.ReLU(),
+        )
+        super().__init__(observation_space, convolutions, features_dim)
+
+
+EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {
+    "separable": SeparableCNN,
+    "blog": BlogCNN,
+    "nature": NatureCNN,
+}

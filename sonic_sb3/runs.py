@@ -1,0 +1,112 @@
+"""Agents out of run folders: settings validated, weights read without opening a pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.hyperparams import Hyperparameters
+from sonic_sb3.models import load_policy_weights, load_weights, make_model
+from sonic_sb3.policies import SonicPolicy
+from sonic_sb3.run_folder import RunFolder, open_run_folder
+from sonic_sb3.settings import TrainSettings, read_settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    A finished (or unfinished) training run.
+
+    :param folder: Where it lies.
+    :param settings: What it was told to do.
+    :param hyperparameters: What it did it with.
+    """
+
+    folder: RunFolder
+    settings: TrainSettings
+    hyperparameters: Hyperparameters
+
+    def model_path(self, checkpoint: str | None = None) -> Path:
+        """
+        The file with the weights.
+
+        :param checkpoint: ``None`` for the last, ``best``, or a number of timesteps.
+        :raises RunFolderError: There is no such file.
+        """
+        if checkpoint is None:
+            path = self.folder.model
+        elif checkpoint == "best":
+            path = self.folder.best_model
+        elif checkpoint.isdigit():
+            path = self.folder.checkpoint(int(checkpoint))
+        else:
+            raise RunFolderError(
+                f"expected checkpoint 'best' or a number of timesteps, got {checkpoint!r}"
+            )
+        if not path.is_file():
+            names = sorted(p.name for p in self.folder.path.glob("*.zip"))
+            raise RunFolderError(
+                f"no model {path.name} in {self.folder.path}: "
+                + (f"it has {', '.join(names)}" if names else "the run saved none yet")
+            )
+        return path
+
+    def load_policy(self, checkpoint: str | None = None, device: str = "cpu") -> SonicPolicy:
+        """
+        The agent alone, ready to act.
+
+        :param checkpoint: As for :meth:`model_path`.
+        :param device: As torch names it.
+        """
+        space = observation_space(self.hyperparameters)
+        policy = SonicPolicy(
+            space,
+            gym.spaces.Discrete(len(CONTEST_ACTIONS)),
+            lambda _: 0.0,
+            **self.hyperparameters.policy_kwargs.written(),
+        ).to(device)
+        load_policy_weights(policy, self.model_path(checkpoint))
+        policy.set_training_mode(False)
+        return policy
+
+    def load_model(
+        self, vec_env: VecEnv, checkpoint: str | None = None, device: str = "auto"
+    ) -> BaseAlgorithm:
+        """
+        The SB3 model with its weights and optimiser, to go on training with.
+
+        :param vec_env: The envs to learn from.
+        :param checkpoint: As for :meth:`model_path`.
+        :param device: As torch names it.
+        """
+        model = make_model(self.settings.algo, vec_env, self.hyperparameters, device=device)
+        load_weights(model, self.model_path(checkpoint))
+        return model
+
+
+def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:
+    """(frame_stack, height, width) uint8, as the vec env makes it; no emulator is started."""
+    env_kwargs = hyperparameters.env_kwargs
+    shape = (hyperparameters.frame_stack, env_kwargs.frame_height, env_kwargs.frame_width)
+    return gym.spaces.Box(0, 255, shape, np.uint8)
+
+
+def load_run(path: str | Path) -> Run:
+    """
+    Open a run folder, also one copied from elsewhere.
+
+    :param path: ``LOGS/ALGO/ENV_k``.
+    :raises SonicError: It is no run folder, or its settings are not valid.
+    """
+    folder = open_run_folder(Path(path))
+    manifest: dict[str, Any] = folder.read_manifest()
+    settings, hyperparameters = read_settings(manifest, str(folder.manifest))
+    return Run(folder, settings, hyperparameters)

@@ -1,0 +1,69 @@
+"""What one training run was asked to do: checked before it starts, kept in its manifest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from sonic_sb3.errors import SettingsError
+from sonic_sb3.games import find_game, resolve_levels
+from sonic_sb3.hyperparams import (
+    ALGORITHM_SETTINGS,
+    Count,
+    Hyperparameters,
+    StrictSettings,
+    check_algo,
+    not_bool,
+    validate,
+)
+
+Frequency = Annotated[int, BeforeValidator(not_bool), Field(ge=-1, le=10**12)]
+
+
+class TrainSettings(StrictSettings):
+    """
+    Everything that decides a run's result beside hyperparameters, versions and ROM.
+
+    ``eval_freq`` and ``save_freq`` are in timesteps; -1 means never.
+    """
+
+    algo: str
+    env: str
+    levels: tuple[str, ...]
+    n_timesteps: Count
+    seed: Annotated[int, BeforeValidator(not_bool), Field(ge=0, lt=2**31)]
+    num_threads: Annotated[Count, Field(le=1024)]
+    n_workers: Annotated[Count, Field(le=1024)]
+    device: str = "auto"
+    eval_freq: Frequency = 50_000
+    eval_episodes: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=100_000)] = 10
+    save_freq: Frequency = -1
+
+
+def draw_seed() -> int:
+    """A seed for a run that was given none; it is recorded in the manifest."""
+    return random.SystemRandom().randrange(2**31)
+
+
+def read_settings(
+    manifest: Mapping[str, Any], source: str
+) -> tuple[TrainSettings, Hyperparameters]:
+    """
+    Check the settings in a manifest, which may come from a stranger.
+
+    :param manifest: As read.
+    :param source: Where it came from, for messages.
+    :raises SonicError: Something is missing, unknown or out of range.
+    """
+    settings = validate(TrainSettings, manifest["settings"], f"{source}: settings")
+    check_algo(settings.algo)
+    find_game(settings.env)
+    resolve_levels(settings.env, settings.levels)
+    written = manifest.get("hyperparameters")
+    if not isinstance(written, dict):
+        raise SettingsError(f"{source}: expected a mapping under 'hyperparameters'")
+    kind = ALGORITHM_SETTINGS[settings.algo]
+    return settings, validate(kind, written, f"{source}: hyperparameters")

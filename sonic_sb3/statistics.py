@@ -1,0 +1,48 @@
+"""Intervals for the few numbers that evaluations report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+_Z_95 = 1.959964
+_N_RESAMPLES = 10_000
+
+
+def wilson_interval(n_successes: int, n: int) -> tuple[float, float]:
+    """
+    Wilson's 95 % interval of a rate, which is honest also at 0 and 1.
+
+    :param n_successes: How often it happened.
+    :param n: Out of how often.
+    :returns: Lower and upper bound, 0..1; (0, 1) where n is 0.
+
+    Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical
+    inference".
+    """
+    if n == 0:
+        return 0.0, 1.0
+    rate = n_successes / n
+    spread = _Z_95 * math.sqrt(rate * (1 - rate) / n + _Z_95**2 / (4 * n**2))
+    middle = rate + _Z_95**2 / (2 * n)
+    scale = 1 + _Z_95**2 / n
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def bootstrap_mean_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float] | None:
+    """
+    Percentile bootstrap's 95 % interval of a mean.
+
+    :param values: At least two values.
+    :param seed: Of the resampling, fixed so that the same values give the same interval.
+    :returns: Lower and upper bound, or ``None`` for fewer than two values.
+    """
+    if len(values) < 2:
+        return None
+    sample = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = sample[rng.integers(len(sample), size=(_N_RESAMPLES, len(sample)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,132 @@
+"""``python -m sonic_sb3.train``: train an agent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonic_sb3.command_line import Parser, format_summary, make_parser, run_command
+
+if TYPE_CHECKING:
+    from sonic_sb3.hyperparams import Hyperparameters
+    from sonic_sb3.settings import TrainSettings
+
+
+def _make_parser() -> Parser:
+    parser = make_parser("train", "Train an agent and leave everything about it in a run folder.")
+    add = parser.add_argument
+    add("--algo", default="ppo", help="algorithm: ppo or a2c")
+    add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
+    add("--levels", nargs="+", default=None, help="levels, or train, test, all")
+    add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
+    add("-n", "--n-timesteps", type=int, default=None, help="timesteps of training")
+    add("--n-envs", type=int, default=None, help="envs side by side")
+    add("--num-threads", type=int, default=None, help="threads of torch (default: one per core)")
+    add("--n-workers", type=int, default=None, help="env processes (default: one per core)")
+    add("--seed", type=int, default=None, help="of everything random; drawn where not given")
+    add("--device", default="auto", help="as torch names it")
+    add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
+    add("-conf", "--conf-file", default=None, help="hyperparameters file in rl-zoo3's format")
+    add("-f", "--log-folder", default="logs", help="where run folders are made")
+    add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
+    add("--eval-freq", type=int, default=50_000, help="timesteps between evaluations, -1: none")
+    add("--eval-episodes", type=int, default=10, help="episodes of an evaluation, 0: none")
+    add("--save-freq", type=int, default=-1, help="timesteps between checkpoints, -1: none")
+    add(
+        "-P",
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="progress bar (default: in a terminal)",
+    )
+    add("--verbose", type=int, default=0, help="1 prints SB3's table after each rollout")
+    return parser
+
+
+def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:
+    """Everything that can be wrong with the options is found here, before torch is imported."""
+    from sonic_sb3.games import default_game_id, find_game, resolve_levels
+    from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides, validate
+    from sonic_sb3.machine import default_num_threads, n_usable_cores
+    from sonic_sb3.rom_files import find_rom
+    from sonic_sb3.settings import TrainSettings, draw_seed
+
+    env_id = find_game(args.env or default_game_id()).id
+    overrides: dict[str, Any] = parse_overrides(args.hyperparams, "--hyperparams")
+    for key, value in parse_overrides(args.env_kwargs, "--env-kwargs").items():
+        overrides[f"env_kwargs.{key}"] = value
+    for key in ("n_timesteps", "n_envs"):
+        if getattr(args, key) is not None:
+            overrides[key] = getattr(args, key)
+    hyperparameters = load_hyperparameters(args.algo, env_id, args.conf_file, overrides)
+    levels = resolve_levels(env_id, args.levels or hyperparameters.env_kwargs.level)
+    settings = validate(
+        TrainSettings,
+        {
+            "algo": args.algo,
+            "env": env_id,
+            "levels": levels,
+            "n_timesteps": hyperparameters.n_timesteps,
+            "seed": draw_seed() if args.seed is None else args.seed,
+            "num_threads": args.num_threads or default_num_threads(),
+            "n_workers": args.n_workers or min(n_usable_cores(), hyperparameters.n_envs),
+            "device": args.device,
+            "eval_freq": args.eval_freq,
+            "eval_episodes": args.eval_episodes,
+            "save_freq": args.save_freq,
+        },
+        "options",
+    )
+    find_rom(env_id)
+    return settings, hyperparameters
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    args = _make_parser().parse_args(argv)
+    settings, hyperparameters = _read_settings(args)
+    print(_describe(settings, hyperparameters), flush=True)
+
+    from sonic_sb3.evaluation import summarise
+    from sonic_sb3.training import Output, train
+
+    output = Output(
+        log_folder=Path(args.log_folder),
+        tensorboard_log=Path(args.tensorboard_log) if args.tensorboard_log else None,
+        shows_progress=sys.stderr.isatty() if args.progress is None else args.progress,
+        verbose=args.verbose,
+        arguments=vars(args),
+    )
+    folder, result = train(settings, hyperparameters, output)
+    if result is not None:
+        print(format_summary("evaluation of the trained agent", summarise(result.episodes)))
+        print(f"video:  {folder.video}")
+    print(f"curve:  {folder.curve}")
+    print(f"folder: {folder.path}")
+    print(f"again:  python -m sonic_sb3.evaluate {folder.path}")
+    return 0
+
+
+def _describe(settings: TrainSettings, hyperparameters: Hyperparameters) -> str:
+    plan = {
+        "game": settings.env,
+        "levels": ", ".join(settings.levels),
+        "algorithm": settings.algo,
+        "timesteps": f"{settings.n_timesteps:,}",
+        "envs": f"{hyperparameters.n_envs} in {settings.n_workers} processes",
+        "device": f"{settings.device}, {settings.num_threads} threads",
+        "seed": str(settings.seed),
+        "settings": ", ".join(f"{k} {v}" for k, v in hyperparameters.algorithm_kwargs().items()),
+    }
+    return "\n".join(f"{key:<10} {value}" for key, value in plan.items())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. :returns: Its exit status."""
+    return run_command(_main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Videos of episodes, made by replaying their inputs with every frame drawn."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import numpy.typing as npt
+
+from sonic_sb3.atomic_files import replacing
+from sonic_sb3.envs.emulator import Emulator
+from sonic_sb3.errors import WorkerError
+from sonic_sb3.games import FRAMES_PER_SECOND
+
+_SCALE = 2  # a pixel of the console becomes 2x2, so that players do not blur it
+_LAST_FRAME_S = 1.0
+
+
+def record_video(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]) -> None:
+    """
+    Replay inputs from a level's start and write them as MP4, 60 frames a second.
+
+    :param path: The file to make or replace.
+    :param game_id: The game.
+    :param level: Where the inputs began.
+    :param input_movie: (n_frames, 12) of 0 and 1.
+    :raises SonicError: The emulator or the encoder failed.
+    """
+    # In a process of its own, because a process has one emulator and the caller may use it.
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_replay, args=(path, game_id, level, input_movie))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise WorkerError(f"the video {path} could not be made: exit code {process.exitcode}")
+
+
+def _replay(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]) -> None:
+    emulator = Emulator(game_id, level)
+    emulator.reset()
+    picture = _enlarge(emulator.screen())
+    height, width = picture.shape[:2]
+    with replacing(path) as temporary:
+        writer = imageio_ffmpeg.write_frames(
+            str(temporary), (width, height), fps=FRAMES_PER_SECOND, codec="libx264", quality=6
+        )
+        writer.send(None)
+        writer.send(picture)
+        for buttons in input_movie:
+            emulator.run_frame(buttons)
+            picture = _enlarge(emulator.screen())
+            writer.send(picture)
+        for _ in range(round(_LAST_FRAME_S * FRAMES_PER_SECOND)):
+            writer.send(picture)
+        writer.close()
+    emulator.close()
+
+
+def _enlarge(screen: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(screen.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1))

@@ -1,0 +1,161 @@
+"""The finished env on the real emulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import stable_retro
+from gymnasium.utils.env_checker import check_env as check_gymnasium_env
+from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from stable_retro.examples.ppo import StochasticFrameSkip as StockFrameSkip
+
+import sonic_sb3
+from sonic_sb3.envs.actions import SonicDiscretizer
+from sonic_sb3.envs.observations import WarpFrame
+from sonic_sb3.errors import EmulatorError, RomError, SettingsError, UnknownNameError
+
+OWN_ROM_GAMES = [
+    "SonicTheHedgehog-Genesis-v0",
+    "SonicTheHedgehog2-Genesis-v0",
+    "SonicAndKnuckles3-Genesis-v0",
+]
+
+
+def test_both_env_checkers_pass(airstriker: str) -> None:
+    env = sonic_sb3.make_env(airstriker)
+    with warnings.catch_warnings():
+        # gymnasium advises to check the innermost env; the finished one is what users get.
+        warnings.filterwarnings("ignore", message=".*is different from the unwrapped version.*")
+        check_gymnasium_env(env, skip_render_check=True, skip_close_check=True)
+    check_sb3_env(env)
+
+
+def test_gymnasium_makes_the_finished_env(airstriker: str) -> None:
+    env = gym.make(airstriker, level="Level1")
+    obs, info = env.reset(seed=1)
+    assert obs.shape == (96, 96, 1)
+    assert obs.dtype == np.uint8
+    assert env.action_space == gym.spaces.Discrete(7)
+    assert info == {"lives": 3, "score": 0}, "facts this game does not have are absent"
+
+
+def test_last_info_tells_the_episode(airstriker: str) -> None:
+    env = sonic_sb3.make_env(airstriker, record_inputs=True)
+    env.reset(seed=1)
+    n, total, done = 0, 0.0, False
+    while not done:
+        _, reward, done, truncated, info = env.step(env.action_space.sample())
+        n, total = n + 1, total + reward
+        assert not truncated
+    assert info["end_reason"] == "game_over"
+    assert info["level"] == "Level1"
+    assert sum(info["action_counts"]) == n
+    assert total == info["score"]
+    assert 4 * (n - 1) < len(info["input_movie"]) // 12 <= 4 * n
+    assert info["game_time_s"] == len(info["input_movie"]) / 12 / 60
+    assert not {"progress", "x", "is_success", "contest_score"} & set(info)
+
+
+def test_time_limit_truncates(airstriker: str) -> None:
+    env = sonic_sb3.make_env(airstriker, max_episode_steps=5)
+    env.reset(seed=1)
+    for _ in range(4):
+        assert env.step(0)[2:4] == (False, False)
+    *_, terminated, truncated, info = env.step(0)
+    assert (terminated, truncated) == (False, True)
+    assert info["end_reason"] == "time_limit"
+    assert info["game_time_s"] == pytest.approx(20 / 60)
+
+
+def play_stock(game: str, n_steps: int) -> list[Any]:
+    """stable-retro's own env and example wrapper, the random draws of the frame skip as ours."""
+    env = stable_retro.make(game, render_mode="rgb_array")
+    frame_skip = StockFrameSkip(env, n=4, stickprob=0.25)
+    frame_skip.rng = type("Draws", (), {"rand": lambda _: env.np_random.random()})()
+    env = WarpFrame(SonicDiscretizer(frame_skip))
+    return play(env, n_steps)
+
+
+def play(env: Any, n_steps: int) -> list[Any]:
+    actions = np.random.default_rng(0).integers(0, 7, n_steps)
+    rows = [env.reset(seed=5)[0].tobytes()]
+    for action in actions:
+        obs, reward, terminated, truncated, info = env.step(action)
+        rows.append((obs.tobytes(), reward, terminated, truncated, info["score"], info["lives"]))
+        if terminated or truncated:
+            rows.append(env.reset()[0].tobytes())
+    env.close()
+    return rows
+
+
+def test_equals_stable_retros_own_env(airstriker: str) -> None:
+    ours = play(sonic_sb3.make_env(airstriker), 1500)
+    stock = play_stock(airstriker, 1500)
+    assert [row for row in stock if len(row) != 6] != []
+    assert ours == stock
+
+
+def test_two_envs_share_the_process(airstriker: str) -> None:
+    alone = play(sonic_sb3.make_env(airstriker), 200)
+    first, second = sonic_sb3.make_env(airstriker), sonic_sb3.make_env(airstriker)
+    actions = np.random.default_rng(0).integers(0, 7, 200)
+    for env in (first, second):
+        env.reset(seed=5)
+    for index, action in enumerate(actions):
+        one, other = first.step(action), second.step(action)
+        assert one[0].tobytes() == other[0].tobytes() == alone[index + 1][0]
+
+
+def test_other_holder_of_the_emulator_is_named(airstriker: str) -> None:
+    stock = stable_retro.make(airstriker, render_mode="rgb_array")
+    with pytest.raises(EmulatorError, match="close that env"):
+        sonic_sb3.make_env(airstriker)
+    stock.close()
+
+
+def test_random_noops_differ_by_seed(airstriker: str) -> None:
+    env = sonic_sb3.make_env(airstriker, noop_max=120)
+    frames = []
+    for seed in range(6):
+        env.reset(seed=seed)
+        frames.append(env.unwrapped.n_frames)
+    assert len(set(frames)) > 1
+    assert 0 <= min(frames) <= max(frames) <= 120
+
+
+@pytest.mark.parametrize("game", OWN_ROM_GAMES)
+def test_missing_rom_tells_how_to_import_it(game: str) -> None:
+    with pytest.raises(RomError, match=r"python -m stable_retro\.import"):
+        gym.make(game)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"level": "Level2"}, UnknownNameError, "did you mean 'Level1'"),
+        ({"frame_skip": 0}, SettingsError, "frame skip"),
+        ({"sticky_prob": -1}, SettingsError, "sticky"),
+        ({"render_mode": "human"}, SettingsError, "rgb_array"),
+        ({"noop_max": -1}, SettingsError, "noop_max"),
+        ({"level": "test"}, SettingsError, "names none"),
+    ],
+)
+def test_bad_arguments(airstriker: str, kwargs: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        sonic_sb3.make_env(airstriker, **kwargs)
+
+
+def test_import_registers_and_does_nothing_more() -> None:
+    code = (
+        "import sys, sonic_sb3, gymnasium;"
+        "assert 'torch' not in sys.modules;"
+        "assert 'stable_retro' not in sys.modules;"
+        "gymnasium.spec('SonicTheHedgehog-Genesis-v0')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,200 @@
+"""Our vec env against SB3's, over everything that a VecEnv offers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import (
+    SubprocVecEnv,
+    VecFrameStack,
+    VecTransposeImage,
+)
+
+import sonic_sb3
+from sonic_sb3.envs.observations import WarpFrame
+from sonic_sb3.envs.rewards import AllowBacktracking
+from sonic_sb3.envs.vec_env import SonicVecEnv
+from sonic_sb3.errors import SettingsError, UnknownNameError, WorkerError
+
+N_ENVS = 3
+ENV_KWARGS: dict[str, Any] = {"max_episode_steps": 60, "render_mode": "rgb_array"}
+
+
+def make_env_fns(game: str) -> list[Any]:
+    make = functools.partial(sonic_sb3.make_env, game, **ENV_KWARGS)
+    return [functools.partial(make, reward_scale=0.5)] * N_ENVS
+
+
+@pytest.fixture(params=[1, 2], ids=lambda n: f"{n}-workers")
+def both(request: pytest.FixtureRequest, airstriker: str) -> Any:
+    ours = SonicVecEnv(make_env_fns(airstriker), n_workers=request.param, n_stack=4)
+    stock = VecTransposeImage(VecFrameStack(SubprocVecEnv(make_env_fns(airstriker)), 4))
+    yield ours, stock
+    ours.close()
+    stock.close()
+
+
+def assert_same_infos(ours: list[dict[str, Any]], stock: list[dict[str, Any]]) -> None:
+    assert len(ours) == len(stock)
+    for one, other in zip(ours, stock, strict=True):
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+
+
+def test_same_as_subproc_vec_env(both: Any) -> None:
+    ours, stock = both
+    assert ours.observation_space == stock.observation_space
+    assert ours.action_space == stock.action_space
+    assert ours.num_envs == stock.num_envs
+    assert ours.render_mode == stock.render_mode
+    assert ours.metadata == stock.metadata
+    assert ours.seed(7) == stock.seed(7)
+    np.testing.assert_array_equal(ours.reset(), stock.reset())
+    assert ours.reset_infos == list(stock.unwrapped.reset_infos)
+    actions = np.random.default_rng(0)
+    n_dones = 0
+    for _ in range(130):
+        action = actions.integers(0, 7, N_ENVS)
+        obs, rewards, dones, infos = ours.step(action)
+        stock_obs, stock_rewards, stock_dones, stock_infos = stock.step(action)
+        np.testing.assert_array_equal(obs, stock_obs)
+        assert obs.dtype == stock_obs.dtype
+        np.testing.assert_array_equal(rewards, stock_rewards)
+        assert rewards.dtype == stock_rewards.dtype
+        np.testing.assert_array_equal(dones, stock_dones)
+        assert_same_infos(infos, list(stock_infos))
+        assert ours.reset_infos == list(stock.unwrapped.reset_infos)
+        n_dones += dones.sum()
+    assert n_dones == 6, "episodes end, so that terminal observations were compared"
+
+
+def test_same_answers_to_questions(both: Any) -> None:
+    ours, stock = both
+    ours.seed(1)
+    stock.seed(1)
+    ours.reset()
+    stock.reset()
+    for indices in (None, 0, [1], [2, 0], -1):
+        asked = None if indices is None else indices
+        if indices == -1:
+            asked = [N_ENVS - 1]  # SB3 takes -1 as well, through Python's lists
+        assert ours.get_attr("level", indices) == stock.get_attr("level", asked)
+        assert ours.env_is_wrapped(WarpFrame, indices) == stock.env_is_wrapped(WarpFrame, asked)
+    assert ours.env_is_wrapped(AllowBacktracking) == stock.env_is_wrapped(AllowBacktracking)
+    for name in ("level", "nothing_of_that_name"):
+        assert ours.has_attr(name) == stock.has_attr(name)
+    ours.set_attr("mark", 5, indices=[1])
+    stock.set_attr("mark", 5, indices=[1])
+    assert ours.get_attr("mark", [1]) == stock.get_attr("mark", [1]) == [5]
+    facts = ours.env_method("end_facts", "x", indices=[0])
+    assert facts == stock.env_method("end_facts", "x", indices=[0])
+    for one, other in zip(ours.get_images(), stock.get_images(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(ours.render("rgb_array"), stock.render("rgb_array"))
+    with pytest.raises(AttributeError):
+        ours.get_attr("nothing_of_that_name")
+    assert ours.get_attr("level") == stock.get_attr("level"), (
+        "and it goes on after a wrong question"
+    )
+
+
+def test_options_reach_the_envs(both: Any) -> None:
+    ours, stock = both
+    for venv in both:
+        venv.seed(3)
+        venv.set_options({"level": "Level1"})
+    np.testing.assert_array_equal(ours.reset(), stock.reset())
+    ours.set_options([{"level": "Level1"}, {}, {"level": "no such level"}])
+    with pytest.raises(UnknownNameError, match="no such level"):
+        ours.reset()
+
+
+def test_returned_arrays_are_the_callers(airstriker: str) -> None:
+    """SB3 stores an observation after the step that follows it: it must not change under it."""
+    venv = SonicVecEnv(make_env_fns(airstriker), n_stack=4)
+    venv.seed(1)
+    first = venv.reset()
+    kept = first.copy()
+    for _ in range(5):
+        venv.step(np.full(N_ENVS, 6))
+    np.testing.assert_array_equal(first, kept)
+    venv.close()
+
+
+def test_dead_worker_is_an_error_not_a_hang(airstriker: str) -> None:
+    venv = SonicVecEnv(make_env_fns(airstriker), n_workers=2)
+    venv.reset()
+    venv._workers[1].process.kill()
+    with pytest.raises(WorkerError, match="envs 2-2 died"):
+        for _ in range(3):
+            venv.step(np.zeros(N_ENVS, dtype=int))
+    venv.close()
+
+
+def test_failing_env_tells_why() -> None:
+    def fail() -> Any:
+        raise ZeroDivisionError("on purpose")
+
+    with pytest.raises(WorkerError, match="on purpose"):
+        SonicVecEnv([fail])
+
+
+def test_no_envs_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least one"):
+        SonicVecEnv([])
+
+
+class Vector(gym.Env[Any, Any]):
+    """An env without images."""
+
+    observation_space = gym.spaces.Box(-1, 1, (3,), np.float32)
+    action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+    render_mode = None
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.array([*action, 1], np.float32), 0.25, False, False, {}
+
+
+def test_other_envs_work_too() -> None:
+    venv = SonicVecEnv([Vector, Vector])
+    venv.reset()
+    obs, rewards, dones, _ = venv.step(np.array([[0.5, -0.5], [0.25, 0]], np.float32))
+    np.testing.assert_array_equal(obs, np.array([[0.5, -0.5, 1], [0.25, 0, 1]], np.float32))
+    assert rewards.tolist() == [0.25, 0.25]
+    assert dones.tolist() == [False, False]
+    venv.close()
+
+
+def test_plain_sb3_learns_on_it(airstriker: str) -> None:
+    venv = sonic_sb3.make_vec_env(airstriker, 2, seed=0)
+    model = PPO("CnnPolicy", venv, n_steps=16, batch_size=16, n_epochs=1)
+    assert model.get_env().observation_space.shape == (4, 96, 96)
+    model.learn(32)
+    venv.close()
+
+
+def test_monitor_records_outside_of_all_rewards(airstriker: str, tmp_path: Any) -> None:
+    path = tmp_path / "0.monitor.csv"
+    kwargs: dict[str, Any] = {"max_episode_steps": 120, "reward_scale": 0.01}
+    venv = sonic_sb3.make_vec_env(airstriker, 2, seed=0, monitor_file=str(path), **kwargs)
+    venv.reset()
+    total, episodes = np.zeros(2), []
+    for _ in range(240):
+        _, rewards, _, infos = venv.step(np.full(2, 6))
+        total += rewards
+        episodes += [info["episode"] for info in infos if "episode" in info]
+    venv.close()
+    assert len(episodes) >= 4
+    assert sum(e["r"] for e in episodes) == pytest.approx(total.sum(), abs=1e-4)
+    rows = path.read_text().splitlines()
+    assert rows[1].startswith("r,l,t,level,end_reason,game_time_s,action_counts")
+    assert len(rows) == 2 + len(episodes)

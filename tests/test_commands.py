@@ -1,0 +1,109 @@
+"""What commands say to wrong input: one line, status 2, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sonic_sb3 import evaluate, train
+
+COMMANDS = ["train", "evaluate"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_fast_and_needs_no_torch(command: str) -> None:
+    started_s = time.monotonic()
+    code = (
+        f"import sys; sys.argv = ['x', '--help']; from sonic_sb3 import {command} as c\n"
+        "try: c.main()\n"
+        "except SystemExit as e: assert e.code == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert time.monotonic() - started_s < 5  # under 1 s on an idle machine; this one may not be
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "Airstriker-Genesis"], "did you mean 'Airstriker-Genesis-v0'"),
+        (["--env", "SonicTheHedgehog-Genesis-v0"], "stable_retro.import"),
+        (["--levels", "Level9"], "did you mean 'Level1'"),
+        (["--levels", "test"], "names none"),
+        (["--algo", "sac"], "sac needs continuous actions"),
+        (["--algo", "pppo"], "did you mean 'ppo'"),
+        (["-params", "learning_rat:1"], "did you mean 'learning_rate'"),
+        (["-params", "gamma:7"], "gamma"),
+        (["-params", "gamma"], "expected key:value"),
+        (["--env-kwargs", "frame_skip:0"], "env_kwargs.frame_skip"),
+        (["-n", "0"], "n_timesteps"),
+        (["-n", "many"], "invalid int value"),
+        (["--n-envs", "0"], "n_envs"),
+        (["--seed", "-5"], "seed"),
+        (["--conf-file", "nowhere.yml"], "cannot read nowhere.yml"),
+        (["--device", "gpu9"], "device"),
+        (["--eval-episodes", "-1"], "eval_episodes"),
+        (["--no-such-option"], "unrecognized arguments"),
+        (["--num-threads", "-1"], "num_threads"),
+    ],
+)
+def test_train_refuses_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: Any
+) -> None:
+    logs = tmp_path / "logs"
+    argv = ["-n", "64", "-f", str(logs), "--env", "Airstriker-Genesis-v0", *arguments]
+    assert train.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not logs.exists(), "no run folder is left behind"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="expects POSIX files")
+def test_unwritable_log_folder(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "file").write_text("")
+    argv = ["-n", "64", "--env", "Airstriker-Genesis-v0", "-f", str(tmp_path / "file" / "logs")]
+    assert train.main(argv) == 2
+    assert "--log-folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no run folder nowhere"),
+        (["."], "is no run folder"),
+        ([".", "-n", "0"], "--n-episodes"),
+        ([".", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_evaluate_refuses_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert evaluate.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_run_folder_without_a_model(tmp_path: Path, capsys: Any) -> None:
+    argv = ["-n", "16", "--env", "Airstriker-Genesis-v0", "--n-envs", "1", "--eval-episodes", "0"]
+    argv += ["-f", str(tmp_path), "-params", "n_steps:16", "batch_size:16", "n_epochs:1"]
+    assert train.main(argv) == 0
+    run = tmp_path / "ppo" / "Airstriker-Genesis-v0_1"
+    (run / "Airstriker-Genesis-v0.zip").unlink()
+    assert evaluate.main([str(run)]) == 2
+    assert "the run saved none yet" in capsys.readouterr().err
+    (run / "Airstriker-Genesis-v0.zip").write_bytes(b"no zip")
+    assert evaluate.main([str(run)]) == 2
+    assert "cannot load" in capsys.readouterr().err
+    (run / "manifest.json").write_text("{")
+    assert evaluate.main([str(run)]) == 2
+    assert "is no run folder" in capsys.readouterr().err

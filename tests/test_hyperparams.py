@@ -1,0 +1,200 @@
+"""Settings files: what is read, what is refused, and how the message reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sonic_sb3
+from sonic_sb3.envs.make import make_env
+from sonic_sb3.errors import SettingsError, SonicError, UnknownNameError
+from sonic_sb3.hyperparams import (
+    ALGORITHM_SETTINGS,
+    EnvKwargs,
+    load_hyperparameters,
+    parse_overrides,
+)
+from sonic_sb3.models import linear_schedule
+from sonic_sb3.shipped_files import hyperparams_dir
+
+GOOD: dict[str, Any] = {"n_timesteps": 1000, "learning_rate": 1.0e-4, "batch_size": 64}
+
+
+def write(path: Path, entry: Any, key: str = "default") -> Path:
+    path.write_text(yaml.safe_dump({key: entry}))
+    return path
+
+
+@pytest.mark.parametrize("algo", ALGORITHM_SETTINGS)
+def test_shipped_files_are_valid(algo: str) -> None:
+    assert sonic_sb3.load_hyperparameters(algo).n_timesteps > 0
+    text = (hyperparams_dir() / f"{algo}.yml").read_text()
+    for key, value in yaml.safe_load(text)["default"].items():
+        if key in ("learning_rate", "clip_range", "ent_coef", "rms_prop_eps"):
+            assert not isinstance(value, str) or value.startswith("lin_"), (
+                f"{key}: rl-zoo3 would read {value!r} as a text"
+            )
+
+
+def test_default_ppo_is_borghis_fast_learner() -> None:
+    ppo = load_hyperparameters("ppo").written()
+    assert ppo["n_envs"] * ppo["n_steps"] == 4096
+    assert ppo["n_envs"] * ppo["n_steps"] // ppo["batch_size"] == 4
+    expected = {
+        "n_epochs": 4,
+        "learning_rate": 7.5e-5,
+        "clip_range": 0.1,
+        "clip_range_vf": 0.1,
+        "ent_coef": 0.01,
+        "vf_coef": 0.25,
+        "max_grad_norm": 0.5,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "frame_stack": 4,
+        "policy_kwargs": {"extractor": "separable"},
+        "env_kwargs": {"allow_backtracking": True, "reward_scale": 0.01},
+    }
+    assert {key: ppo[key] for key in expected} == expected
+
+
+def test_numbers_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "ppo.yml"
+    path.write_text("default: {n_timesteps: 1000, learning_rate: 1e-4, ent_coef: 1e-2}")
+    settings = load_hyperparameters("ppo", conf_file=path)
+    assert settings.learning_rate == 1e-4
+    assert settings.ent_coef == 0.01
+
+
+def test_linear_schedule_goes_to_zero(tmp_path: Path) -> None:
+    path = write(tmp_path / "ppo.yml", GOOD | {"learning_rate": "lin_2.5e-4"})
+    text = load_hyperparameters("ppo", conf_file=path).learning_rate
+    schedule = linear_schedule(str(text))
+    assert [schedule(p) for p in (1.0, 0.5, 0.0)] == [2.5e-4, 1.25e-4, 0.0]
+
+
+def test_game_key_comes_before_default(tmp_path: Path) -> None:
+    path = tmp_path / "ppo.yml"
+    entries = {"default": GOOD, "Airstriker-Genesis-v0": GOOD | {"n_timesteps": 7}}
+    path.write_text(yaml.safe_dump(entries))
+    assert load_hyperparameters("ppo", "Airstriker-Genesis-v0", path).n_timesteps == 7
+    assert load_hyperparameters("ppo", "Other-v0", path).n_timesteps == 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rat": 1}, "unknown key 'learning_rat': did you mean 'learning_rate'"),
+        ({"env_kwargs": {"frameskip": 4}}, "'frameskip': did you mean 'frame_skip'"),
+        ({"policy_kwargs": {"extractor": "resnet"}}, "policy_kwargs.extractor"),
+        ({"policy": "os.system"}, "policy: .*SonicPolicy"),
+        ({"gamma": 1.5}, "gamma: .*less than or equal to 1, got 1.5"),
+        ({"gamma": float("nan")}, "gamma"),
+        ({"learning_rate": "exp_3"}, "learning_rate: expected a number or lin_NUMBER"),
+        ({"learning_rate": -1}, "learning_rate: .*above 0"),
+        ({"learning_rate": "lin_inf"}, "learning_rate: .*finite"),
+        ({"n_steps": 0}, "n_steps"),
+        ({"n_steps": 10.5}, "n_steps"),
+        ({"n_steps": True}, "n_steps: expected a number, got True"),
+        ({"n_timesteps": 0}, "n_timesteps: .*greater than or equal to 1, got 0"),
+        ({"batch_size": 10**6}, "batch_size: expected at most n_steps x n_envs = 2048"),
+        ({"env_kwargs": {"sticky_prob": 2}}, "env_kwargs.sticky_prob"),
+        ({"env_kwargs": "dict(level='x')"}, "env_kwargs"),
+        ({"callback": {"os.system": "true"}}, "unknown key 'callback'"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "ppo.yml", GOOD | change)
+    with pytest.raises(SonicError, match=message) as error:
+        load_hyperparameters("ppo", conf_file=path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1", "expected a mapping"),
+        ("", "expected a mapping"),
+        ("a: [", "expected plain YAML"),
+        ("default: !!python/object/apply:os.system ['true']", "expected plain YAML"),
+        ("default: 3", "expected a mapping of hyperparameters"),
+        ("other: {}", "expected a key 'default'"),
+        ("default: {a: 1, a: 2}", "stands twice"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n" + "c: &c [*b, *b]\n" * 1, "expected a key"),
+        ("x: " + "[" * 3000, "expected plain YAML"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "ppo.yml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        load_hyperparameters("ppo", conf_file=path)
+
+
+def test_a_small_file_that_grows_is_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 12)]
+    path = tmp_path / "ppo.yml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(SettingsError, match="at most"):
+        load_hyperparameters("ppo", conf_file=path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot read .*nowhere\.yml"):
+        load_hyperparameters("ppo", conf_file=tmp_path / "nowhere.yml")
+
+
+def test_algorithms_for_other_actions_say_so() -> None:
+    with pytest.raises(SettingsError, match="sac needs continuous actions"):
+        load_hyperparameters("sac")
+    with pytest.raises(UnknownNameError, match="'ppoo': did you mean 'ppo'"):
+        load_hyperparameters("ppoo")
+
+
+def test_overrides_reach_into_mappings() -> None:
+    pairs = ["n_steps:256", "env_kwargs.frame_skip:8", "learning_rate:lin_1e-3"]
+    settings = load_hyperparameters("ppo", overrides=parse_overrides(pairs, "-params"))
+    assert settings.written()["n_steps"] == 256
+    assert settings.env_kwargs.frame_skip == 8
+    assert settings.env_kwargs.allow_backtracking, "the rest of the mapping stays"
+    assert settings.learning_rate == "lin_0.001"
+    with pytest.raises(SettingsError, match="expected key:value, got 'n_steps=3'"):
+        parse_overrides(["n_steps=3"], "-params")
+
+
+def test_env_kwargs_are_those_of_make_env() -> None:
+    import inspect
+
+    parameters = inspect.signature(make_env).parameters
+    of_the_caller = {"game_id", "render_mode", "record_inputs"}
+    assert set(EnvKwargs.model_fields) == set(parameters) - of_the_caller
+    for name, field in EnvKwargs.model_fields.items():
+        assert field.default == parameters[name].default, name
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*ALGORITHM_SETTINGS["ppo"].model_fields, "x", "callback"]),
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.floats(),
+            st.text(max_size=8),
+            st.lists(st.integers(), max_size=2),
+            st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
+        ),
+        max_size=6,
+    )
+)
+def test_any_data_is_read_or_refused_in_one_line(entry: dict[str, Any]) -> None:
+    try:
+        load_hyperparameters("ppo", overrides=entry)
+    except SonicError as error:
+        assert "ppo.yml" in str(error)
