@@ -77,6 +77,7 @@ class EnvKwargs(StrictSettings):
     reward_scale: Positive = 1.0
     frame_width: Annotated[Count, Field(ge=36, le=320)] = 96
     frame_height: Annotated[Count, Field(ge=36, le=320)] = 96
+    fast_emulator: bool = True
 
 
 class PolicyKwargs(StrictSettings):

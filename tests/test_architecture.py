@@ -8,7 +8,7 @@ from pathlib import Path
 import sonic_sb3
 
 PACKAGE = Path(sonic_sb3.__file__).parent
-# From the bottom of the flow to its top; a module imports from its own layer or from those before it.
+# From the bottom of the flow to its top; a module imports from its own layer or those before it.
 LAYERS = [
     ["errors", "statistics", "machine", "shipped_files"],
     ["games", "plain_yaml", "atomic_files"],

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sonic_sb3.envs.core_proof import attach_proven
+from sonic_sb3.envs.fast_core import FastCore
 from sonic_sb3.errors import EmulatorError
 from sonic_sb3.games import BUTTONS
 from sonic_sb3.rom_files import find_rom, load_variables, state_path
@@ -29,11 +31,18 @@ class _Console:
     machine: Any = None
     # The machine's memory is read through this object, which must live as long as the machine.
     game_data: Any = None
+    # Runs frames cheaper than the machine's own `step`; None where it cannot be shown to be exact.
+    fast_core: FastCore | None = None
     rom: str | None = None
     holder: Emulator | None = None
 
-    def insert(self, rom: str) -> None:
-        """Start the machine with a ROM; the machine before it, if any, is given up."""
+    def insert(self, rom: str, level_state: bytes) -> None:
+        """
+        Start the machine with a ROM; the machine before it, if any, is given up.
+
+        :param rom: Path of the ROM.
+        :param level_state: A moment in the game, in which the fast core has to prove itself.
+        """
         import stable_retro
 
         self.eject()
@@ -48,11 +57,13 @@ class _Console:
         self.machine.configure_data(self.game_data)
         # The core maps its RAM and sets its picture size while it runs its first frame.
         self.machine.step()
+        self.machine.set_state(level_state)
+        self.fast_core = attach_proven(self.machine)
         self.rom = rom
 
     def eject(self) -> None:
         """Give the machine up, so that another ROM or another library can have the core."""
-        self.machine = self.game_data = self.rom = self.holder = None
+        self.fast_core = self.machine = self.game_data = self.rom = self.holder = None
 
 
 _console = _Console()
@@ -72,12 +83,17 @@ class Emulator:
 
     :param game_id: stable-retro's id of the game.
     :param level: The save state to start from.
+    :param use_fast_core: Leave out what nobody sees or hears, where that is exact.
     :raises RomError: The ROM is missing or not the expected one.
     :raises EmulatorError: The save state cannot be loaded, or the core is in use by other code.
     """
 
-    def __init__(self, game_id: str, level: str) -> None:
+    def __init__(self, game_id: str, level: str, use_fast_core: bool = True) -> None:
         self.game_id = game_id
+        self._use_fast_core = use_fast_core
+        # Frames since the last one that was drawn, so that the last of them can be drawn after all.
+        self._undrawn: list[npt.NDArray[np.uint8]] = []
+        self._state_before_undrawn = b""
         self._rom = str(find_rom(game_id))
         self._variables = load_variables(game_id)
         self._parked: _Parked | None = None
@@ -101,6 +117,7 @@ class Emulator:
                 f"the emulator refused the save state of {self.game_id} {self.level}: "
                 "expected one made by this core with this ROM"
             )
+        self._undrawn.clear()
         self.run_frame(NO_BUTTONS)
 
     def run_frame(self, buttons: npt.NDArray[np.uint8], is_seen: bool = True) -> None:
@@ -111,8 +128,20 @@ class Emulator:
         :param is_seen: Whether anybody will look at the screen of this frame.
         """
         machine = self._machine()
+        fast_core = _console.fast_core if self._use_fast_core else None
+        if fast_core is None or is_seen:
+            self._undrawn.clear()
+        else:
+            if not self._undrawn:
+                self._state_before_undrawn = machine.get_state()
+            self._undrawn.append(buttons)
         machine.set_button_mask(buttons, 0)
-        machine.step()
+        if fast_core is None:
+            machine.step()
+        elif is_seen:
+            fast_core.run_seen_frame()
+        else:
+            fast_core.run_hidden_frame()
 
     def read_variables(self) -> dict[str, int]:
         """The RAM variables of the game's data.json, as they are after the last frame."""
@@ -127,16 +156,25 @@ class Emulator:
         return b"".join(bytes(blocks[offset]) for offset in sorted(blocks))
 
     def screen(self) -> npt.NDArray[np.uint8]:
-        """The picture of the last seen frame, (height, width, 3) RGB 0..255."""
+        """The picture of the last frame, (height, width, 3) RGB 0..255."""
         if self._parked is not None:
             return self._parked.screen
+        self._draw_last_frame()
         screen: npt.NDArray[np.uint8] = self._machine().get_screen()
         return screen
 
-    def grey_screen(self) -> npt.NDArray[np.uint8]:
-        """The same in (height, width, 1) grey 0..255, by OpenCV's weights."""
-        grey = cv2.cvtColor(self.screen(), cv2.COLOR_RGB2GRAY)
-        return np.asarray(grey, dtype=np.uint8)[:, :, np.newaxis]
+    def read_grey(self, out: npt.NDArray[np.uint8]) -> None:
+        """
+        The same in grey and shrunk by area, as OpenCV does both.
+
+        :param out: (height, width) uint8, where it goes.
+        """
+        if self._parked is None and self._use_fast_core and _console.fast_core is not None:
+            self._draw_last_frame()
+            _console.fast_core.read_grey(out)
+        else:
+            grey = cv2.cvtColor(self.screen(), cv2.COLOR_RGB2GRAY)
+            out[:] = cv2.resize(grey, out.shape[::-1], interpolation=cv2.INTER_AREA)
 
     def save_state(self) -> bytes:
         """The whole machine, to be given to :meth:`load_state`."""
@@ -153,6 +191,16 @@ class Emulator:
         """
         if not self._machine(restore=False).set_state(state):
             raise EmulatorError("the emulator refused a saved state: expected one of this core")
+        self._undrawn.clear()
+
+    def _draw_last_frame(self) -> None:
+        """Run the frames again that were not drawn, the last of them with its picture."""
+        if self._undrawn:
+            *hidden, seen = self._undrawn
+            self.load_state(self._state_before_undrawn)
+            for buttons in hidden:
+                self.run_frame(buttons, is_seen=False)
+            self.run_frame(seen, is_seen=True)
 
     def close(self) -> None:
         """Give the core up, if this one holds it."""
@@ -173,7 +221,7 @@ class Emulator:
         if _console.holder is not None:
             _console.holder._park()
         if _console.rom != self._rom:
-            _console.insert(self._rom)
+            _console.insert(self._rom, self._level_state)
         _console.holder = self
         if self._parked is not None:
             if restore:
@@ -181,4 +229,5 @@ class Emulator:
             self._parked = None
 
     def _park(self) -> None:
-        self._parked = _Parked(_console.machine.get_state(), _console.machine.get_screen().copy())
+        self._draw_last_frame()
+        self._parked = _Parked(_console.machine.get_state(), _console.machine.get_screen())

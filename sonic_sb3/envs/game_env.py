@@ -31,10 +31,12 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
     :param game_id: stable-retro's id of the game.
     :param level: The level to start; ``None`` for the game's default. ``reset`` takes another one
         as ``options={"level": name}``.
-    :param obs_type: ``"rgb"``, or ``"grey"``, which is cheaper where colour is not needed.
+    :param obs_size: (height, width) of grey observations, shrunk as :class:`WarpFrame` does it but at
+        less cost; ``None`` for the whole screen in colour.
     :param render_mode: ``"rgb_array"`` or ``None``.
     :param record_inputs: Keep the buttons of each frame and tell them at the episode's end, as
         ``input_movie``: whoever replays them sees the same episode.
+    :param fast_emulator: Do not emulate what nobody sees or hears, where that is proved exact.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - gymnasium declares it so
@@ -46,12 +48,11 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self,
         game_id: str,
         level: str | None = None,
-        obs_type: str = "rgb",
+        obs_size: tuple[int, int] | None = None,
         render_mode: str | None = None,
         record_inputs: bool = False,
+        fast_emulator: bool = True,
     ) -> None:
-        if obs_type not in ("rgb", "grey"):
-            raise SettingsError(f"expected obs_type 'rgb' or 'grey', got {obs_type!r}")
         if render_mode not in (None, "rgb_array"):
             raise SettingsError(
                 f"expected render_mode 'rgb_array' or None, got {render_mode!r}; "
@@ -59,8 +60,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
             )
         self.game = find_game(game_id)
         self.render_mode = render_mode
-        self._is_grey = obs_type == "grey"
-        self.emulator = Emulator(game_id, _only_level(game_id, level))
+        self._obs_size = obs_size
+        self.emulator = Emulator(game_id, _only_level(game_id, level), fast_emulator)
         self._scoring = make_scoring(self.game)
         self._info_names = [n for n in INFO_VARIABLES if n in self.emulator.read_variables()]
         self._input_movie: list[bytes] | None = [] if record_inputs else None
@@ -127,7 +128,11 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
 
     def observe(self) -> Frame:
         """The picture of the last frame, as an observation."""
-        return self.emulator.grey_screen() if self._is_grey else self.emulator.screen()
+        if self._obs_size is None:
+            return self.emulator.screen()
+        obs = np.empty((*self._obs_size, 1), dtype=np.uint8)
+        self.emulator.read_grey(obs[:, :, 0])
+        return obs
 
     def end_facts(self, end_reason: str) -> Info:
         """What is told once, when an episode has ended."""

@@ -27,6 +27,7 @@ def make_env(
     frame_height: int = 96,
     render_mode: str | None = None,
     record_inputs: bool = False,
+    fast_emulator: bool = True,
 ) -> gym.Env[Any, Any]:
     """
     Make one finished env: 7 discrete actions, (96, 96, 1) uint8 grey, contest rewards.
@@ -45,9 +46,17 @@ def make_env(
     :param frame_height: Height of the observation in pixels.
     :param render_mode: ``"rgb_array"`` lets ``render()`` return the whole screen in colour.
     :param record_inputs: Tell the buttons of every frame in the last info of an episode.
+    :param fast_emulator: Do not emulate what nobody sees or hears, where that is proved exact.
     :raises SonicError: An unknown game or level, a missing ROM, or a value out of range.
     """
-    game_env = GameEnv(game_id, level, "grey", render_mode, record_inputs)
+    game_env = GameEnv(
+        game_id,
+        level,
+        obs_size=(frame_height, frame_width),
+        render_mode=render_mode,
+        record_inputs=record_inputs,
+        fast_emulator=fast_emulator,
+    )
     frames: gym.Env[Any, Any] = RandomNoops(game_env, noop_max) if noop_max else game_env
     env: gym.Env[Any, Any] = StochasticFrameSkip(frames, frame_skip, sticky_prob)
     env = SonicDiscretizer(env)

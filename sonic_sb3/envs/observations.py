@@ -16,6 +16,8 @@ class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
     """
     Shrinks the screen and takes the colour out: (height, width, 1) uint8 0..255.
 
+    A frame that is of that size and grey already is passed on as it is.
+
     :param env: An env whose observation is (height, width, 3) RGB or (height, width, 1) grey uint8.
     :param width: Width of the result.
     :param height: Height of the result.
@@ -32,6 +34,8 @@ class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
         self.observation_space = gym.spaces.Box(0, 255, (height, width, 1), np.uint8)
 
     def observation(self, observation: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        if observation.shape == self.observation_space.shape:
+            return observation
         if observation.shape[2] == 3:
             observation = cv2.cvtColor(observation, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
         size = (self.width, self.height)

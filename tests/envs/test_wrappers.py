@@ -65,7 +65,7 @@ def test_seven_actions_press_their_buttons(action: int, names: tuple[str, ...]) 
 
 
 def test_unknown_button_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="'LEFFT'.*'LEFT'"):
+    with pytest.raises(UnknownNameError, match=r"'LEFFT'.*'LEFT'"):
         SonicDiscretizer(ScriptedEnv([0.0]), [["LEFFT"]])
 
 
