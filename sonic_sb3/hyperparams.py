@@ -85,6 +85,8 @@ class PolicyKwargs(StrictSettings):
 
     extractor: Literal["separable", "blog", "nature"] = "separable"
     features_dim: Annotated[Count, Field(le=65536)] = 512
+    precision: Literal["float32", "bfloat16"] = "float32"
+    runs_fast: bool = True
 
 
 class Hyperparameters(StrictSettings):

@@ -9,6 +9,7 @@ from typing import Any
 
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecEnv
@@ -17,8 +18,9 @@ from sonic_sb3.atomic_files import replacing
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.policies import SonicPolicy
+from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
+ALGORITHMS: dict[str, type[OnPolicyAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
     "a2c": stable_baselines3.A2C,
 }
@@ -52,6 +54,7 @@ def make_model(
         SonicPolicy,
         vec_env,
         policy_kwargs=hyperparameters.policy_kwargs.written(),
+        rollout_buffer_class=FrameRolloutBuffer,
         seed=seed,
         device=device,
         verbose=verbose,

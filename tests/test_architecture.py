@@ -16,7 +16,17 @@ LAYERS = [
     ["envs"],
     ["policies"],
     ["run_folder"],
-    ["actors", "models", "runs", "evaluation", "video", "plots", "callbacks", "training"],
+    [
+        "actors",
+        "models",
+        "runs",
+        "evaluation",
+        "video",
+        "plots",
+        "callbacks",
+        "training",
+        "keyboard_play",
+    ],
     ["command_line"],
     ["train", "evaluate", "play"],
 ]

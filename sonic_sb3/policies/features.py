@@ -17,9 +17,18 @@ class SeparableConv2d(nn.Module):
     :param out_channels: Channels of the output.
     :param kernel_size: Side of the depthwise kernel.
     :param stride: Of the depthwise part.
+    :param learns_composed: Multiply the two kernels into one dense kernel while gradients are
+        wanted: the same function, and with few channels cheaper to differentiate.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        learns_composed: bool = False,
+    ) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(
             in_channels, in_channels, kernel_size, stride, groups=in_channels, bias=False
@@ -27,14 +36,26 @@ class SeparableConv2d(nn.Module):
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
         self.kernel_size = kernel_size
         self.stride = stride
+        self.learns_composed = learns_composed
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """
         (batch, in_channels, height, width) to (batch, out_channels, ceil(h/stride),
         ceil(w/stride)).
         """
-        padded = nn.functional.pad(images, self._same_padding(images.shape[-2], images.shape[-1]))
-        out: torch.Tensor = self.pointwise(self.depthwise(padded))
+        left, right, top, bottom = self._same_padding(images.shape[-2], images.shape[-1])
+        padding = (top, left)
+        if left != right or top != bottom:  # the layers below pad both sides alike
+            images = nn.functional.pad(images, [left, right, top, bottom])
+            padding = (0, 0)
+        if self.learns_composed and torch.is_grad_enabled():
+            kernel = self.pointwise.weight * self.depthwise.weight.transpose(0, 1)
+            bias = self.pointwise.bias
+            return nn.functional.conv2d(images, kernel, bias, self.stride, padding)
+        depth = nn.functional.conv2d(
+            images, self.depthwise.weight, None, self.stride, padding, groups=images.shape[1]
+        )
+        out: torch.Tensor = self.pointwise(depth)
         return out
 
     def reset_parameters(self) -> None:
@@ -91,9 +112,9 @@ class SeparableCNN(_ConvolutionsThenLinear):
 
     def __init__(self, observation_space: spaces.Box, features_dim: int = 512) -> None:
         convolutions = nn.Sequential(
-            SeparableConv2d(observation_space.shape[0], 32, kernel_size=8, stride=4),
+            SeparableConv2d(observation_space.shape[0], 32, 8, stride=4, learns_composed=True),
             nn.ReLU(),
-            SeparableConv2d(32, 64, kernel_size=4, stride=2),
+            SeparableConv2d(32, 64, kernel_size=4, stride=2, learns_composed=True),
             nn.ReLU(),
             SeparableConv2d(64, 48, kernel_size=3, stride=1),
             nn.ReLU(),

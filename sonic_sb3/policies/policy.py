@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from gymnasium import spaces
+from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticCnnPolicy
-from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
-from sonic_sb3.errors import unknown_name
+from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.policies.features import EXTRACTORS, SeparableConv2d
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
 
 class SonicPolicy(ActorCriticCnnPolicy):
@@ -25,8 +30,12 @@ class SonicPolicy(ActorCriticCnnPolicy):
     :param lr_schedule: Learning rate as a function of the remaining progress.
     :param extractor: A name of :data:`EXTRACTORS`.
     :param features_dim: Width of the last shared layer.
+    :param precision: ``float32``, or ``bfloat16`` for the arithmetic of the gradient steps
+        (weights, losses and the optimiser stay in float32).
+    :param runs_fast: Keep images channels last in memory and fuse the optimiser's step; results are
+        those of SB3 up to rounding. Off, they are those of SB3 to the bit.
     :param kwargs: As ``ActorCriticCnnPolicy`` takes them.
-    :raises UnknownNameError: There is no such extractor.
+    :raises UnknownNameError: There is no such extractor or precision.
     """
 
     def __init__(
@@ -37,10 +46,18 @@ class SonicPolicy(ActorCriticCnnPolicy):
         *,
         extractor: str = "separable",
         features_dim: int = 512,
+        precision: str = "float32",
+        runs_fast: bool = True,
         **kwargs: Any,
     ) -> None:
         if extractor not in EXTRACTORS:
             raise unknown_name("extractor", extractor, EXTRACTORS)
+        if precision not in PRECISIONS:
+            raise unknown_name("precision", precision, PRECISIONS)
+        if precision != "float32" and not runs_fast:
+            raise SettingsError(f"precision {precision}: expected runs_fast, which it is a part of")
+        self._autocast_dtype = PRECISIONS[precision]
+        self._runs_fast = runs_fast
         kwargs.setdefault("net_arch", [])
         super().__init__(
             observation_space,
@@ -52,7 +69,67 @@ class SonicPolicy(ActorCriticCnnPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
+        if self._runs_fast and issubclass(self.optimizer_class, torch.optim.Adam):
+            self.optimizer_kwargs = {**self.optimizer_kwargs, "fused": True}
         super()._build(lr_schedule)
         for module in self.modules():
             if isinstance(module, SeparableConv2d):
                 module.reset_parameters()
+                module.learns_composed &= self._runs_fast
+        if self._runs_fast:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def extract_features(  # type: ignore[override]  # ActorCriticPolicy has it so
+        self,
+        obs: PyTorchObs,
+        features_extractor: BaseFeaturesExtractor | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """(batch, n_stack, height, width) uint8 to (batch, features_dim)."""
+        if not self._runs_fast or not isinstance(obs, torch.Tensor):
+            return super().extract_features(obs, features_extractor)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+        images = obs.to(dtype or self.dtype, memory_format=torch.channels_last)
+        if self.normalize_images:
+            images = images / 255.0
+        extractor = features_extractor or self.features_extractor
+        features: torch.Tensor = extractor(images)
+        return features
+
+    def evaluate_actions(
+        self, obs: PyTorchObs, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """
+        As SB3's, in the precision chosen.
+
+        :returns: Values (batch, 1), log probabilities (batch,) and entropies (batch,), float32.
+        """
+        if self._autocast_dtype is None:
+            return super().evaluate_actions(obs, actions)
+        with torch.autocast(self.device.type, self._autocast_dtype):
+            features = self.extract_features(obs)
+            assert isinstance(features, torch.Tensor)
+            latent_pi, latent_vf = self.mlp_extractor(features)
+        # Heads and losses in float32: they cost nothing, and small differences matter there.
+        distribution = self._get_action_dist_from_latent(latent_pi.float())
+        values = self.value_net(latent_vf.float())
+        return values, distribution.log_prob(actions), distribution.entropy()
+
+    # SB3 goes past an overridden `extract_features` in the next two.
+
+    def get_distribution(self, obs: PyTorchObs) -> Distribution:
+        """The distribution over actions, for (batch, n_stack, height, width) uint8."""
+        features = self.extract_features(obs, self.pi_features_extractor)
+        assert isinstance(features, torch.Tensor)
+        return self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(features))
+
+    def predict_values(self, obs: PyTorchObs) -> torch.Tensor:
+        """(batch, n_stack, height, width) uint8 to (batch, 1)."""
+        features = self.extract_features(obs, self.vf_features_extractor)
+        assert isinstance(features, torch.Tensor)
+        values: torch.Tensor = self.value_net(self.mlp_extractor.forward_critic(features))
+        return values
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return self.value_net.weight.dtype

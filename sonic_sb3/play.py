@@ -1,0 +1,50 @@
+"""``python -m sonic_sb3.play``: play a game by keyboard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sonic_sb3.command_line import Parser, make_parser, run_command
+from sonic_sb3.errors import SettingsError
+
+
+def _make_parser() -> Parser:
+    parser = make_parser("play", "Play a game by keyboard.")
+    add = parser.add_argument
+    add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
+    add("--level", default=None, help="level (default: the game's first)")
+    add("--scale", type=int, default=3, help="window pixels per pixel of the console")
+    add("--record", default=None, metavar="FILE", help="write the buttons pressed, as .npy")
+    add("--frames", type=int, default=None, help="stop after so many frames")
+    return parser
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    args = _make_parser().parse_args(argv)
+    if not 1 <= args.scale <= 10:
+        raise SettingsError(f"--scale: expected 1 to 10, got {args.scale}")
+
+    from sonic_sb3.games import default_game_id
+    from sonic_sb3.keyboard_play import HELP, KeyboardPlay
+
+    play = KeyboardPlay(args.env or default_game_id(), args.level, args.scale)
+    print(HELP, flush=True)
+    try:
+        info = play.run(args.frames)
+        if args.record:
+            play.save_movie(Path(args.record))
+    finally:
+        play.close()
+    print(", ".join(f"{name} {value}" for name, value in info.items()))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. :returns: Its exit status."""
+    return run_command(_main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

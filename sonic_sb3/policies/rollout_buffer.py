@@ -1,0 +1,100 @@
+"""SB3's rollout buffer, which stores each frame once although stacks overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
+
+
+class FrameRolloutBuffer(RolloutBuffer):
+    """
+    A rollout buffer for stacked grey frames in a fraction (1 / n_stack) of the memory.
+
+    Of each observation the newest frame is stored, (n_steps, n_envs, height, width) uint8; stacks
+    are put together again when a minibatch is drawn. The frames before the first observation of a
+    rollout are kept beside it. What it gives is what ``RolloutBuffer`` gives, to the bit.
+
+    :param buffer_size: Steps per env.
+    :param observation_space: (n_stack, height, width) uint8; each frame follows from the last by
+        dropping the oldest and adding one, and an episode begins with zeros before its first frame.
+    :param action_space: As the policy has it.
+    :param kwargs: As ``RolloutBuffer`` takes them.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        **kwargs: Any,
+    ) -> None:
+        assert isinstance(observation_space, spaces.Box)
+        self.n_stack = observation_space.shape[0]
+        super().__init__(buffer_size, observation_space, action_space, **kwargs)
+
+    def reset(self) -> None:
+        super().reset()
+        height, width = self.observation_space.shape[1:]  # type: ignore[index]
+        n_frames = self.n_stack - 1 + self.buffer_size
+        self._frames = np.zeros((n_frames, self.n_envs, height, width), dtype=np.uint8)
+        self.observations = self._frames[self.n_stack - 1 :, :, np.newaxis]
+
+    def add(
+        self,
+        obs: npt.NDArray[Any],
+        action: npt.NDArray[Any],
+        reward: npt.NDArray[Any],
+        episode_start: npt.NDArray[Any],
+        value: torch.Tensor,
+        log_prob: torch.Tensor,
+    ) -> None:
+        """As SB3's; ``obs`` is (n_envs, n_stack, height, width)."""
+        if self.pos == 0:
+            self._frames[: self.n_stack - 1] = np.moveaxis(obs[:, :-1], 0, 1)
+        super().add(obs[:, -1:], action, reward, episode_start, value, log_prob)
+
+    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
+        """Minibatches in a random order, as SB3's."""
+        if not self.generator_ready:
+            self._n_missing = self._count_missing_frames()
+            # SB3 would flatten the observations with the rest; here minibatches come from the
+            # frames.
+            self.observations = np.empty((self.buffer_size, self.n_envs, 1), dtype=np.uint8)
+        yield from super().get(batch_size)
+
+    def _get_samples(self, batch_inds: npt.NDArray[Any], env: Any = None) -> RolloutBufferSamples:
+        data = (
+            self._stack_frames(batch_inds),
+            self.actions[batch_inds].astype(np.float32, copy=False),
+            self.values[batch_inds].flatten(),
+            self.log_probs[batch_inds].flatten(),
+            self.advantages[batch_inds].flatten(),
+            self.returns[batch_inds].flatten(),
+        )
+        return RolloutBufferSamples(*tuple(map(self.to_torch, data)))
+
+    def _count_missing_frames(self) -> npt.NDArray[np.int64]:
+        """How many of a stack's oldest frames lie before its episode, (n_steps, n_envs)."""
+        steps = np.arange(self.buffer_size)[:, np.newaxis]
+        starts = np.where(self.episode_starts > 0, steps, -self.n_stack)
+        age = steps - np.maximum.accumulate(starts, axis=0)
+        return np.maximum(0, self.n_stack - 1 - age)
+
+    def _stack_frames(self, batch_inds: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """(batch, n_stack, height, width) for indices into the flattened (n_envs x n_steps)."""
+        envs, steps = np.divmod(batch_inds, self.buffer_size)
+        offsets = np.arange(self.n_stack)
+        stacks: npt.NDArray[np.uint8] = self._frames[
+            steps[:, np.newaxis] + offsets, envs[:, np.newaxis]
+        ]
+        n_missing = self._n_missing[steps, envs]
+        for index in np.flatnonzero(n_missing):
+            stacks[index, : n_missing[index]] = 0
+        return stacks

@@ -1,0 +1,63 @@
+"""Playing by keyboard, without a screen."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pygame
+import pytest
+
+from sonic_sb3 import play
+from sonic_sb3.games import BUTTONS
+from sonic_sb3.keyboard_play import KeyboardPlay
+
+
+@pytest.fixture
+def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+
+
+@pytest.mark.usefixtures("no_screen")
+def test_keys_press_buttons_until_released(airstriker: str, tmp_path: Path) -> None:
+    events = [
+        [],
+        [pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT)],
+        [pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE)],
+        [pygame.event.Event(pygame.KEYUP, key=pygame.K_RIGHT)],
+        [pygame.event.Event(pygame.KEYDOWN, key=pygame.K_q)],
+        [pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE)],
+    ]
+    game = KeyboardPlay(airstriker, None, scale=1, poll=lambda: events.pop(0))
+    info = game.run()
+    game.save_movie(tmp_path / "movie.npy")
+    game.close()
+    held = [{BUTTONS[k] for k in np.flatnonzero(pad)} for pad in game.pressed_frames]
+    assert held == [set(), {"RIGHT"}, {"RIGHT", "B"}, {"B"}, {"B"}]
+    assert info["lives"] == 3
+    movie = np.load(tmp_path / "movie.npy", allow_pickle=False)
+    np.testing.assert_array_equal(movie, game.pressed_frames)
+
+
+@pytest.mark.usefixtures("no_screen")
+def test_command_plays_and_tells_how(airstriker: str, capsys: Any) -> None:
+    assert play.main(["--env", airstriker, "--frames", "20", "--scale", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "arrows" in out
+    assert "lives 3" in out
+    assert play.main(["--env", airstriker, "--scale", "0"]) == 2
+    assert play.main(["--env", airstriker, "--level", "Level7"]) == 2
+
+
+@pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs Debian's xvfb (apt install xvfb)")
+def test_it_opens_a_real_window(airstriker: str) -> None:
+    command = ["xvfb-run", "-a", sys.executable, "-m", "sonic_sb3.play", "--env", airstriker]
+    result = subprocess.run(
+        [*command, "--frames", "30"], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert "lives" in result.stdout
