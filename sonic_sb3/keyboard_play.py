@@ -81,7 +81,8 @@ class KeyboardPlay:
         while (max_frames is None or n_frames < max_frames) and self._handle_events():
             pad = np.array([button in self._held for button in BUTTONS], dtype=np.uint8)
             self.pressed_frames.append(pad)
-            # The game itself goes on after a life is lost or an act is done, and so does the person.
+            # The game itself goes on after a life is lost or an act is done, and so does the
+            # person.
             screen, _, _, _, self._info = self._env.step(pad)
             self._show(screen)
             clock.tick(FRAMES_PER_SECOND)
@@ -89,7 +90,9 @@ class KeyboardPlay:
         return dict(self._info)
 
     def save_movie(self, path: Path) -> None:
-        """Write the buttons of each frame since the level's start, (n_frames, 12) uint8, as .npy."""
+        """
+        Write the buttons of each frame since the level's start, (n_frames, 12) uint8, as .npy.
+        """
         frames = np.array(self.pressed_frames, dtype=np.uint8).reshape(-1, len(BUTTONS))
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, frames, allow_pickle=False)

@@ -10,9 +10,9 @@ import sonic_sb3
 PACKAGE = Path(sonic_sb3.__file__).parent
 # From the bottom of the flow to its top; a module imports from its own layer or those before it.
 LAYERS = [
-    ["errors", "statistics", "machine", "shipped_files"],
-    ["games", "plain_yaml", "atomic_files"],
-    ["rom_files", "hyperparams", "settings"],
+    ["errors", "statistics", "machine", "shipped_files", "game_facts", "rom_formats"],
+    ["sonic_levels", "games", "plain_yaml", "atomic_files", "xdelta", "rom_sources"],
+    ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
     ["run_folder"],
@@ -27,8 +27,9 @@ LAYERS = [
         "training",
         "keyboard_play",
     ],
+    ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["command_line"],
-    ["train", "evaluate", "play"],
+    ["train", "evaluate", "play", "roms"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
