@@ -8,7 +8,8 @@ Here several :class:`Emulator` objects share it: whoever is asked next has its s
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -74,7 +75,7 @@ class _Parked:
     """What is kept of an emulator while another one uses the core."""
 
     state: bytes
-    screen: npt.NDArray[np.uint8] = field(repr=False)
+    screen: npt.NDArray[np.uint8] | None
 
 
 class Emulator:
@@ -84,12 +85,16 @@ class Emulator:
     :param game_id: stable-retro's id of the game.
     :param level: The save state to start from.
     :param use_fast_core: Leave out what nobody sees or hears, where that is exact.
+    :param keeps_screen: Keep the picture also while another one uses the core.
     :raises RomError: The ROM is missing or not the expected one.
     :raises EmulatorError: The save state cannot be loaded, or the core is in use by other code.
     """
 
-    def __init__(self, game_id: str, level: str, use_fast_core: bool = True) -> None:
+    def __init__(
+        self, game_id: str, level: str, use_fast_core: bool = True, keeps_screen: bool = True
+    ) -> None:
         self.game_id = game_id
+        self._keeps_screen = keeps_screen
         self._use_fast_core = use_fast_core
         # Frames since the last one that was drawn, so that the last of them can be drawn after all.
         self._undrawn: list[npt.NDArray[np.uint8]] = []
@@ -143,11 +148,24 @@ class Emulator:
         else:
             fast_core.run_hidden_frame()
 
-    def read_variables(self) -> dict[str, int]:
-        """The RAM variables of the game's data.json, as they are after the last frame."""
+    @property
+    def variable_names(self) -> tuple[str, ...]:
+        """The variables that the game's data.json knows."""
+        return tuple(self._variables)
+
+    def read_variables(self, names: Sequence[str] | None = None) -> dict[str, int]:
+        """
+        RAM variables of the game's data.json, as they are after the last frame.
+
+        :param names: Which; ``None`` for all. Each costs its share of a microsecond.
+        """
         self._machine()
         extract = _console.game_data.memory.extract
-        return {name: extract(v.address, v.type) for name, v in self._variables.items()}
+        variables = self._variables
+        return {
+            name: extract(variables[name].address, variables[name].type)
+            for name in (variables if names is None else names)
+        }
 
     def read_ram(self) -> bytes:
         """A copy of the console's work RAM."""
@@ -158,6 +176,8 @@ class Emulator:
     def screen(self) -> npt.NDArray[np.uint8]:
         """The picture of the last frame, (height, width, 3) RGB 0..255."""
         if self._parked is not None:
+            if self._parked.screen is None:
+                raise EmulatorError("this emulator was told not to keep its screen (keeps_screen)")
             return self._parked.screen
         self._draw_last_frame()
         screen: npt.NDArray[np.uint8] = self._machine().get_screen()
@@ -230,4 +250,5 @@ class Emulator:
 
     def _park(self) -> None:
         self._draw_last_frame()
-        self._parked = _Parked(_console.machine.get_state(), _console.machine.get_screen())
+        screen = _console.machine.get_screen() if self._keeps_screen else None
+        self._parked = _Parked(_console.machine.get_state(), screen)

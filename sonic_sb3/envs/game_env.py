@@ -31,8 +31,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
     :param game_id: stable-retro's id of the game.
     :param level: The level to start; ``None`` for the game's default. ``reset`` takes another one
         as ``options={"level": name}``.
-    :param obs_size: (height, width) of grey observations, shrunk as :class:`WarpFrame` does it but at
-        less cost; ``None`` for the whole screen in colour.
+    :param obs_size: (height, width) of grey observations, shrunk as :class:`WarpFrame` does it but
+        at less cost; ``None`` for the whole screen in colour.
     :param render_mode: ``"rgb_array"`` or ``None``.
     :param record_inputs: Keep the buttons of each frame and tell them at the episode's end, as
         ``input_movie``: whoever replays them sees the same episode.
@@ -61,9 +61,16 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self.game = find_game(game_id)
         self.render_mode = render_mode
         self._obs_size = obs_size
-        self.emulator = Emulator(game_id, _only_level(game_id, level), fast_emulator)
+        self.emulator = Emulator(
+            game_id,
+            _only_level(game_id, level),
+            fast_emulator,
+            # An env that is only learned from is never asked for a picture after its step.
+            keeps_screen=obs_size is None or render_mode is not None,
+        )
         self._scoring = make_scoring(self.game)
-        self._info_names = [n for n in INFO_VARIABLES if n in self.emulator.read_variables()]
+        known = self.emulator.variable_names
+        self._info_names = [name for name in INFO_VARIABLES if name in known]
         self._input_movie: list[bytes] | None = [] if record_inputs else None
         self.n_frames = 0
         self.emulator.reset()
@@ -95,9 +102,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self.n_frames = 0
         if self._input_movie is not None:
             self._input_movie.clear()
-        variables = self.emulator.read_variables()
-        self._scoring.reset(variables)
-        return self.observe(), self._make_info(variables)
+        self._scoring.reset(self.emulator.read_variables())
+        return self.observe(), self._make_info()
 
     def step(
         self, action: npt.NDArray[np.int8] | npt.NDArray[np.uint8]
@@ -119,12 +125,12 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self.n_frames += 1
         if self._input_movie is not None:
             self._input_movie.append(buttons.tobytes())
-        variables = self.emulator.read_variables()
+        variables = self.emulator.read_variables(self._scoring.frame_variables)
         frame = self._scoring.update(variables)
-        info = self._make_info(variables)
         if frame.end_reason is not None:
-            info["end_reason"] = frame.end_reason
-        return frame.points, frame.end_reason is not None, info
+            return frame.points, True, self._make_info() | {"end_reason": frame.end_reason}
+        # Whoever does not see a frame does not ask for its facts either.
+        return frame.points, False, self._make_info() if is_seen else {}
 
     def observe(self) -> Frame:
         """The picture of the last frame, as an observation."""
@@ -154,8 +160,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         """Free the emulator for other envs of this process."""
         self.emulator.close()
 
-    def _make_info(self, variables: dict[str, int]) -> Info:
-        info: Info = {name: variables[name] for name in self._info_names}
+    def _make_info(self) -> Info:
+        info: Info = dict(self.emulator.read_variables(self._info_names))
         info.update(self._scoring.progress_facts())
         return info
 

@@ -35,7 +35,13 @@ class FrameScore:
 
 
 class Scoring(Protocol):
-    """Turns the RAM after each frame into points and episode ends."""
+    """
+    Turns the RAM after each frame into points and episode ends.
+
+    ``frame_variables`` are the variables that :meth:`update` reads.
+    """
+
+    frame_variables: tuple[str, ...]
 
     def reset(self, variables: Variables) -> None:
         """Begin an episode with the RAM after the first frame."""
@@ -62,6 +68,8 @@ class ContestScoring:
 
     def __init__(self, game: Game) -> None:
         self._game = game
+        shift_variables = ("act", "screen_x") if game.act_change_shifts_x else ()
+        self.frame_variables: tuple[str, ...] = ("x", "lives", *shift_variables, *game.end_variables)
         self._start_x = 0
         self._way_px = 1
         self._x_shift = 0
@@ -135,6 +143,8 @@ class GameScoreScoring:
 
     The same points and ends as the ``scenario.json`` that stable-retro ships for it.
     """
+
+    frame_variables: tuple[str, ...] = ("score", "lives", "gameover")
 
     def __init__(self) -> None:
         self._score = 0
