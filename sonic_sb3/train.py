@@ -25,7 +25,7 @@ def _make_parser() -> Parser:
     add("-n", "--n-timesteps", type=int, default=None, help="timesteps of training")
     add("--n-envs", type=int, default=None, help="envs side by side")
     add("--num-threads", type=int, default=None, help="threads of torch (default: one per core)")
-    add("--n-workers", type=int, default=None, help="env processes (default: one per core)")
+    add("--n-workers", type=int, default=None, help="env processes (default: one per env)")
     add("--seed", type=int, default=None, help="of everything random; drawn where not given")
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
@@ -50,7 +50,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     """Everything that can be wrong with the options is found here, before torch is imported."""
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
     from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides, validate
-    from sonic_sb3.machine import default_num_threads, n_usable_cores
+    from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.settings import TrainSettings, draw_seed
 
@@ -72,7 +72,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
             "n_timesteps": hyperparameters.n_timesteps,
             "seed": draw_seed() if args.seed is None else args.seed,
             "num_threads": args.num_threads or default_num_threads(),
-            "n_workers": args.n_workers or min(n_usable_cores(), hyperparameters.n_envs),
+            "n_workers": args.n_workers or hyperparameters.n_envs,
             "device": args.device,
             "eval_freq": args.eval_freq,
             "eval_episodes": args.eval_episodes,

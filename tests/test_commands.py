@@ -13,7 +13,7 @@ import pytest
 
 from sonic_sb3 import evaluate, train
 
-COMMANDS = ["train", "evaluate"]
+COMMANDS = ["train", "evaluate", "roms"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -33,7 +33,7 @@ def test_help_is_fast_and_needs_no_torch(command: str) -> None:
     ("arguments", "message"),
     [
         (["--env", "Airstriker-Genesis"], "did you mean 'Airstriker-Genesis-v0'"),
-        (["--env", "SonicTheHedgehog-Genesis-v0"], "stable_retro.import"),
+        (["--env", "SonicTheHedgehog-Genesis-v0"], "sonic_sb3.roms import PATH"),
         (["--levels", "Level9"], "did you mean 'Level1'"),
         (["--levels", "test"], "names none"),
         (["--algo", "sac"], "sac needs continuous actions"),

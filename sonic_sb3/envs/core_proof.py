@@ -55,7 +55,11 @@ class ProofResult:
         return self.difference is None
 
 
-def attach_proven(emulator: Any, verdict: ProofResult | None = None) -> FastCore | None:
+def attach_proven(
+    emulator: Any,
+    verdict: ProofResult | None = None,
+    on_verdict: Callable[[ProofResult], None] | None = None,
+) -> FastCore | None:
     """
     Make a fast core that has proved itself on the game that is running.
 
@@ -63,12 +67,15 @@ def attach_proven(emulator: Any, verdict: ProofResult | None = None) -> FastCore
         machine and picture are left as found, its pad with no button pressed.
     :param verdict: What :func:`prove` said in a process beside this one, of the same installation
         and ROM, so that a pool of workers need not prove the same thing many times.
+    :param on_verdict: Is told the outcome of a proof that was made here.
     :returns: ``None``, with one warning in this process, where the plain path must be used.
     """
     fast_core = FastCore.attach(emulator)
     if fast_core is None:
         return None
     result = verdict or prove(emulator, fast_core)
+    if verdict is None and on_verdict is not None:
+        on_verdict(result)
     if result.is_same:
         return fast_core
     fast_core.close()

@@ -16,11 +16,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.envs.core_proof import attach_proven
+from sonic_sb3.envs.core_proof import ProofResult, attach_proven
 from sonic_sb3.envs.fast_core import FastCore
 from sonic_sb3.errors import EmulatorError
 from sonic_sb3.games import BUTTONS
 from sonic_sb3.rom_files import find_rom, load_variables, state_path
+
+# What the fast core proved on which ROM, in this process or (as a worker is told) in one beside it.
+proofs: dict[str, ProofResult] = {}
 
 NO_BUTTONS = np.zeros(len(BUTTONS), dtype=np.uint8)
 
@@ -59,7 +62,11 @@ class _Console:
         # The core maps its RAM and sets its picture size while it runs its first frame.
         self.machine.step()
         self.machine.set_state(level_state)
-        self.fast_core = attach_proven(self.machine)
+        self.fast_core = attach_proven(
+            self.machine,
+            proofs.get(rom),
+            on_verdict=lambda proof: proofs.__setitem__(rom, proof),
+        )
         self.rom = rom
 
     def eject(self) -> None:

@@ -69,7 +69,12 @@ class ContestScoring:
     def __init__(self, game: Game) -> None:
         self._game = game
         shift_variables = ("act", "screen_x") if game.act_change_shifts_x else ()
-        self.frame_variables: tuple[str, ...] = ("x", "lives", *shift_variables, *game.end_variables)
+        self.frame_variables: tuple[str, ...] = (
+            "x",
+            "lives",
+            *shift_variables,
+            *game.end_variables,
+        )
         self._start_x = 0
         self._way_px = 1
         self._x_shift = 0

@@ -5,6 +5,7 @@ Many emulators side by side: an SB3 VecEnv whose workers write observations into
 from __future__ import annotations
 
 import functools
+import itertools
 import multiprocessing
 import pickle
 import warnings
@@ -26,16 +27,18 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
+from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.make import make_env
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
 from sonic_sb3.envs.worker import OK, STEP, EnvFn, full_name, run_worker
 from sonic_sb3.errors import SettingsError, SonicError, WorkerError
 from sonic_sb3.games import find_game, resolve_levels
-from sonic_sb3.machine import n_usable_cores
 from sonic_sb3.rom_files import find_rom
 
 _CLOSE_TIMEOUT_S = 5.0
+# What the workers of earlier vec envs of this process proved of the fast core, by ROM.
+_known_proofs: dict[str, ProofResult] = {}
 
 
 @dataclass
@@ -56,8 +59,8 @@ class SonicVecEnv(VecEnv):
     SB3's SubprocVecEnv with VecFrameStack and VecTransposeImage around it.
 
     :param env_fns: Make one env each; called in the workers.
-    :param n_workers: Worker processes; ``None`` for one per usable core, at most one per env. Envs
-        that share a worker share its emulator, whose state is swapped.
+    :param n_workers: Worker processes; ``None`` for one per env. Envs that share a worker share its
+        emulator, whose state is swapped: that saves memory and costs half the speed.
     :param n_stack: How many observations to stack.
     :raises SonicError: What the envs themselves raise when made.
     """
@@ -69,11 +72,10 @@ class SonicVecEnv(VecEnv):
             raise SettingsError("expected at least one env, got none")
         self.waiting = False
         self.closed = False
-        self.n_workers = min(n_workers or n_usable_cores(), len(env_fns))
+        self.n_workers = min(n_workers or len(env_fns), len(env_fns))
         self._workers: list[_Worker] = []
         try:
-            spaces = self._start_workers(env_fns, n_stack)
-            observation_space, action_space = spaces[0]
+            observation_space, action_space = self._start_workers(env_fns, n_stack)
             self._batch = self._share_batch(len(env_fns), observation_space, action_space)
             super().__init__(len(env_fns), observation_space, action_space)
         except BaseException:
@@ -165,23 +167,29 @@ class SonicVecEnv(VecEnv):
 
     def _start_workers(
         self, env_fns: Sequence[EnvFn], n_stack: int
-    ) -> list[tuple[gym.Space[Any], gym.Space[Any]]]:
+    ) -> tuple[gym.Space[Any], gym.Space[Any]]:
+        bounds = np.linspace(0, len(env_fns), self.n_workers + 1).round().astype(int).tolist()
+        groups = [range(first, last) for first, last in itertools.pairwise(bounds)]
+        # The first worker's fast core proves itself; the others need not do it again.
+        spaces: list[tuple[gym.Space[Any], gym.Space[Any]]] = []
+        for batch_of_groups in (groups[:1], groups[1:]):
+            new = [self._start_worker(env_fns, group, n_stack) for group in batch_of_groups]
+            self._workers += new
+            for worker in new:
+                worker_spaces, proofs = self._receive(worker)
+                _known_proofs.update(proofs)
+                spaces.append(worker_spaces)
+        return spaces[0]
+
+    def _start_worker(self, env_fns: Sequence[EnvFn], group: range, n_stack: int) -> _Worker:
         context = _worker_context()
-        bounds = np.linspace(0, len(env_fns), self.n_workers + 1).round().astype(int)
-        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            parent_pipe, worker_pipe = context.Pipe()
-            args = (
-                worker_pipe,
-                parent_pipe,
-                cloudpickle.dumps(list(env_fns[first:last])),
-                first,
-                n_stack,
-            )
-            process = context.Process(target=run_worker, args=args, daemon=True)
-            process.start()
-            worker_pipe.close()
-            self._workers.append(_Worker(process, parent_pipe, range(first, last)))
-        return [self._receive(worker) for worker in self._workers]
+        parent_pipe, worker_pipe = context.Pipe()
+        own_fns = cloudpickle.dumps([env_fns[index] for index in group])
+        args = (worker_pipe, parent_pipe, own_fns, group.start, n_stack, _known_proofs)
+        process = context.Process(target=run_worker, args=args, daemon=True)
+        process.start()
+        worker_pipe.close()
+        return _Worker(process, parent_pipe, group)
 
     def _share_batch(
         self, n_envs: int, observation_space: gym.Space[Any], action_space: gym.Space[Any]
@@ -268,7 +276,7 @@ def make_vec_env(
         their number.
     :param seed: Env i gets seed + i.
     :param frame_stack: How many observations are stacked.
-    :param n_workers: Worker processes; ``None`` for one per usable core.
+    :param n_workers: Worker processes; ``None`` for one per env.
     :param monitor_file: Where to write a row per episode; ``None`` for nowhere.
     :param env_kwargs: As :func:`sonic_sb3.make_env` takes them.
     :raises SonicError: As :func:`sonic_sb3.make_env`.

@@ -25,6 +25,8 @@ import numpy.typing as npt
 import stable_retro  # noqa: F401
 
 import sonic_sb3.envs.make  # noqa: F401
+from sonic_sb3.envs import emulator
+from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
 from sonic_sb3.errors import SettingsError
 
@@ -183,7 +185,12 @@ class EnvGroup:
 
 
 def run_worker(
-    pipe: Connection, parent_pipe: Connection, env_fns: bytes, first_index: int, n_stack: int
+    pipe: Connection,
+    parent_pipe: Connection,
+    env_fns: bytes,
+    first_index: int,
+    n_stack: int,
+    proofs: dict[str, ProofResult],
 ) -> None:
     """
     Serve the parent until it says close or is gone.
@@ -193,7 +200,9 @@ def run_worker(
     :param env_fns: The functions that make the envs, by cloudpickle.
     :param first_index: Index of the first env of this worker.
     :param n_stack: Observations to stack.
+    :param proofs: Of the fast core, made by other workers.
     """
+    emulator.proofs.update(proofs)
     parent_pipe.close()
     # Ctrl-C reaches the whole process group; the parent decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -201,7 +210,7 @@ def run_worker(
     group: EnvGroup | None = None
     try:
         group = EnvGroup(cloudpickle.loads(env_fns), first_index, n_stack)
-        pipe.send_bytes(OK + pickle.dumps(group.spaces()))
+        pipe.send_bytes(OK + pickle.dumps((group.spaces(), emulator.proofs)))
         while _serve(pipe, group):
             pass
     except (EOFError, BrokenPipeError, ConnectionResetError):

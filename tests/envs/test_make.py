@@ -131,7 +131,7 @@ def test_random_noops_differ_by_seed(airstriker: str) -> None:
 
 @pytest.mark.parametrize("game", OWN_ROM_GAMES)
 def test_missing_rom_tells_how_to_import_it(game: str) -> None:
-    with pytest.raises(RomError, match=r"python -m stable_retro\.import"):
+    with pytest.raises(RomError, match=r"python -m sonic_sb3\.roms import"):
         gym.make(game)
 
 
