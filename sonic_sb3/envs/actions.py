@@ -35,6 +35,8 @@ class SonicDiscretizer(gym.ActionWrapper[Any, Any, Any]):
     Source: ``SonicDiscretizer`` of OpenAI's retro-baselines.
     """
 
+    snapshot_attributes = ()
+
     def __init__(
         self, env: gym.Env[Any, Any], combinations: Sequence[Sequence[str]] = CONTEST_ACTIONS
     ) -> None:
@@ -70,6 +72,8 @@ class StochasticFrameSkip(gym.Wrapper[Any, Any, Any, Any]):
 
     Source: ``StochasticFrameSkip`` of OpenAI's retro-contest.
     """
+
+    snapshot_attributes = ("_held_action",)
 
     def __init__(self, env: gym.Env[Any, Any], n: int = 4, stickprob: float = 0.25) -> None:
         super().__init__(env)

@@ -37,6 +37,7 @@ class _Console:
     game_data: Any = None
     # Runs frames cheaper than the machine's own `step`; None where it cannot be shown to be exact.
     fast_core: FastCore | None = None
+    state_size: int = 0
     rom: str | None = None
     holder: Emulator | None = None
 
@@ -67,6 +68,7 @@ class _Console:
             proofs.get(rom),
             on_verdict=lambda proof: proofs.__setitem__(rom, proof),
         )
+        self.state_size = len(self.machine.get_state())
         self.rom = rom
 
     def eject(self) -> None:
@@ -207,6 +209,7 @@ class Emulator:
         """The whole machine, to be given to :meth:`load_state`."""
         if self._parked is not None:
             return self._parked.state
+        self._draw_last_frame()
         state: bytes = self._machine().get_state()
         return state
 
@@ -214,9 +217,10 @@ class Emulator:
         """
         Put the machine where :meth:`save_state` found it. The screen is not part of it.
 
+        :param state: Zeros at its end may be missing.
         :raises EmulatorError: The core refuses the state.
         """
-        if not self._machine(restore=False).set_state(state):
+        if not self._machine(restore=False).set_state(state.ljust(_console.state_size, b"\0")):
             raise EmulatorError("the emulator refused a saved state: expected one of this core")
         self._undrawn.clear()
 

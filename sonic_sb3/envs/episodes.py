@@ -22,6 +22,8 @@ class RandomNoops(gym.Wrapper[Any, Any, Any, Any]):
     :param noop_max: At most so many frames; the number is drawn from 0..noop_max.
     """
 
+    snapshot_attributes = ()
+
     def __init__(self, env: GameEnv, noop_max: int) -> None:
         super().__init__(env)
         if noop_max < 0:
@@ -49,6 +51,8 @@ class EpisodeFacts(gym.Wrapper[Any, Any, Any, Any]):
 
     :param env: An env around :class:`GameEnv` that knows its time limit and has discrete actions.
     """
+
+    snapshot_attributes = ("_action_counts",)
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)

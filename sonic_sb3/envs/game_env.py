@@ -156,6 +156,32 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         """The whole screen in colour, as the last seen frame left it."""
         return self.emulator.screen() if self.render_mode == "rgb_array" else None
 
+    def get_snapshot(self) -> Info:
+        """Everything that decides what comes next, as plain data."""
+        return {
+            "np_random": self.np_random.bit_generator.state,
+            "level": self.level,
+            # Most of a save state's room is not used.
+            "state": self.emulator.save_state().rstrip(b"\0"),
+            "scoring": self._scoring.get_snapshot(),
+            "n_frames": self.n_frames,
+            "input_movie": None if self._input_movie is None else b"".join(self._input_movie),
+        }
+
+    def set_snapshot(self, snapshot: Info) -> None:
+        """Go on where the snapshot was taken. The picture is that of the next frame seen."""
+        self.np_random.bit_generator.state = snapshot["np_random"]
+        if snapshot["level"] != self.level:
+            self.emulator.load_level(_only_level(self.game.id, snapshot["level"]))
+        self.emulator.load_state(snapshot["state"])
+        self._scoring.set_snapshot(snapshot["scoring"])
+        self.n_frames = snapshot["n_frames"]
+        movie = snapshot["input_movie"]
+        if movie is not None:
+            n_buttons = len(BUTTONS)
+            frames = range(0, len(movie), n_buttons)
+            self._input_movie = [movie[k : k + n_buttons] for k in frames]
+
     def close(self) -> None:
         """Free the emulator for other envs of this process."""
         self.emulator.close()

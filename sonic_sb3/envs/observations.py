@@ -25,6 +25,8 @@ class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
     Source: ``WarpFrame`` of OpenAI's retro-baselines, 96x96 with area interpolation.
     """
 
+    snapshot_attributes = ()
+
     def __init__(self, env: gym.Env[Any, Any], width: int = 96, height: int = 96) -> None:
         super().__init__(env)
         if width < 1 or height < 1:

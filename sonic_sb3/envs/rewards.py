@@ -15,6 +15,8 @@ class RewardScaler(gym.RewardWrapper[Any, Any]):
     :param scale: What each reward is multiplied with; 0.01 in OpenAI's retro-baselines.
     """
 
+    snapshot_attributes = ()
+
     def __init__(self, env: gym.Env[Any, Any], scale: float = 0.01) -> None:
         super().__init__(env)
         self.scale = scale
@@ -34,6 +36,8 @@ class AllowBacktracking(gym.Wrapper[Any, Any, Any, Any]):
 
     Source: ``AllowBacktracking`` of OpenAI's retro-baselines.
     """
+
+    snapshot_attributes = ("_sum", "_max_sum")
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)

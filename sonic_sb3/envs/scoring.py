@@ -55,6 +55,12 @@ class Scoring(Protocol):
     def end_facts(self, end_reason: str) -> dict[str, float | bool]:
         """What to add to ``info`` when the episode has ended."""
 
+    def get_snapshot(self) -> dict[str, float]:
+        """All that changes during an episode."""
+
+    def set_snapshot(self, snapshot: dict[str, float]) -> None:
+        """Put it back."""
+
 
 class ContestScoring:
     """
@@ -120,6 +126,12 @@ class ContestScoring:
     def end_facts(self, end_reason: str) -> dict[str, float | bool]:
         return {"is_success": end_reason == "completed", "contest_score": self.score}
 
+    def get_snapshot(self) -> dict[str, float]:
+        return {k: v for k, v in vars(self).items() if isinstance(v, int | float)}
+
+    def set_snapshot(self, snapshot: dict[str, float]) -> None:
+        vars(self).update(snapshot)
+
     def _measure_progress(self, variables: Variables) -> float:
         if self._game.act_change_shifts_x:
             # Some levels of Sonic 3 & Knuckles change act and jump back in x half way through.
@@ -167,6 +179,12 @@ class GameScoreScoring:
 
     def end_facts(self, end_reason: str) -> dict[str, float | bool]:
         return {}
+
+    def get_snapshot(self) -> dict[str, float]:
+        return {"_score": self._score}
+
+    def set_snapshot(self, snapshot: dict[str, float]) -> None:
+        self._score = int(snapshot["_score"])
 
 
 def make_scoring(game: Game) -> Scoring:

@@ -7,16 +7,10 @@ from __future__ import annotations
 import functools
 import itertools
 import multiprocessing
-import pickle
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from multiprocessing import reduction
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
-import cloudpickle
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
@@ -27,27 +21,18 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.make import make_env
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
-from sonic_sb3.envs.worker import OK, STEP, EnvFn, full_name, run_worker
-from sonic_sb3.errors import SettingsError, SonicError, WorkerError
+from sonic_sb3.envs.worker import EnvFn, full_name
+from sonic_sb3.envs.worker_handle import WorkerHandle
+from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.rom_files import find_rom
 
 _CLOSE_TIMEOUT_S = 5.0
-# What the workers of earlier vec envs of this process proved of the fast core, by ROM.
-_known_proofs: dict[str, ProofResult] = {}
-
-
-@dataclass
-class _Worker:
-    """A worker process, the pipe to it and the envs it has."""
-
-    process: BaseProcess
-    pipe: Connection
-    env_indices: range
+# A restarted worker repeats at most so many steps.
+_STEPS_BETWEEN_SNAPSHOTS = 256
 
 
 class SonicVecEnv(VecEnv):
@@ -62,24 +47,31 @@ class SonicVecEnv(VecEnv):
     :param n_workers: Worker processes; ``None`` for one per env. Envs that share a worker share its
         emulator, whose state is swapped: that saves memory and costs half the speed.
     :param n_stack: How many observations to stack.
+    :param reply_timeout_s: A worker that does not answer for so long is frozen, and is restarted as
+        one that died is: from its last snapshot, with the actions since.
     :raises SonicError: What the envs themselves raise when made.
     """
 
     def __init__(
-        self, env_fns: Sequence[EnvFn], n_workers: int | None = None, n_stack: int = 1
+        self,
+        env_fns: Sequence[EnvFn],
+        n_workers: int | None = None,
+        n_stack: int = 1,
+        reply_timeout_s: float = 60.0,
     ) -> None:
         if not env_fns:
             raise SettingsError("expected at least one env, got none")
         self.waiting = False
         self.closed = False
         self.n_workers = min(n_workers or len(env_fns), len(env_fns))
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerHandle] = []
+        self._n_steps_since_snapshot = 0
         try:
-            observation_space, action_space = self._start_workers(env_fns, n_stack)
+            observation_space, action_space = self._start_workers(env_fns, n_stack, reply_timeout_s)
             self._batch = self._share_batch(len(env_fns), observation_space, action_space)
             super().__init__(len(env_fns), observation_space, action_space)
         except BaseException:
-            self._kill_workers()
+            self._end_workers()
             raise
 
     # -- stepping -------------------------------------------------------------------------------
@@ -87,8 +79,8 @@ class SonicVecEnv(VecEnv):
     def reset(self) -> VecEnvObs:
         for worker in self._workers:
             own = slice(worker.env_indices.start, worker.env_indices.stop)
-            self._send(worker, "reset", self._seeds[own], self._options[own])
-        self.reset_infos = [info for worker in self._workers for info in self._receive(worker)]
+            worker.send("reset", self._seeds[own], self._options[own])
+        self.reset_infos = [info for worker in self._workers for info in worker.receive()]
         self._reset_seeds()
         self._reset_options()
         return self._batch.obs.copy()
@@ -96,14 +88,15 @@ class SonicVecEnv(VecEnv):
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         self._batch.actions[...] = actions
         for worker in self._workers:
-            worker.pipe.send_bytes(STEP)
+            own = slice(worker.env_indices.start, worker.env_indices.stop)
+            worker.send_step(self._batch.actions[own])
         self.waiting = True
 
     def step_wait(self) -> VecEnvStepReturn:
         infos: list[dict[str, Any]] = []
         reset_infos: list[dict[str, Any]] = []
         for worker in self._workers:
-            worker_infos, worker_reset_infos = self._receive(worker)
+            worker_infos, worker_reset_infos = worker.receive()
             infos.extend(worker_infos)
             reset_infos.extend(worker_reset_infos)
         self.waiting = False
@@ -111,8 +104,12 @@ class SonicVecEnv(VecEnv):
         batch = self._batch
         for index in np.flatnonzero(batch.dones):
             infos[index]["terminal_observation"] = batch.terminal_obs[index].copy()
-        # A copy, because SB3 stores an observation only after the step that follows it.
-        return batch.obs.copy(), batch.rewards.copy(), batch.dones.copy(), infos
+        # Copies, because SB3 stores an observation only after the step that follows it.
+        result = batch.obs.copy(), batch.rewards.copy(), batch.dones.copy(), infos
+        self._n_steps_since_snapshot += 1
+        if self._n_steps_since_snapshot >= _STEPS_BETWEEN_SNAPSHOTS:
+            self._keep_snapshots()
+        return result
 
     # -- questions to single envs ---------------------------------------------------------------
 
@@ -154,42 +151,78 @@ class SonicVecEnv(VecEnv):
         if self.closed:
             return
         self.closed = True
+        self._end_workers()
+
+    def _end_workers(self) -> None:
         for worker in self._workers:
-            try:
-                worker.pipe.send_bytes(pickle.dumps(("close",)))
-            except OSError:
-                continue  # it is gone already
+            worker.ask_to_close()
         for worker in self._workers:
-            worker.process.join(_CLOSE_TIMEOUT_S)
-        self._kill_workers()
+            worker.end(_CLOSE_TIMEOUT_S)
+
+    # -- snapshots and restarts -----------------------------------------------------------------
+
+    @property
+    def n_restarts(self) -> int:
+        """How often a worker had to be restarted."""
+        return sum(worker.n_restarts for worker in self._workers)
+
+    @property
+    def worker_pids(self) -> list[int | None]:
+        """Process ids of the workers."""
+        return [worker.pid for worker in self._workers]
+
+    def get_snapshot(self) -> list[dict[str, Any]]:
+        """
+        The whole state of every env, between two steps.
+
+        :returns: Plain data, one mapping per env.
+        :raises WorkerError: An env or wrapper does not tell its state.
+        """
+        self._keep_snapshots()
+        return [snapshot for worker in self._workers for snapshot in worker.snapshot]
+
+    def set_snapshot(self, snapshots: Sequence[dict[str, Any]]) -> VecEnvObs:
+        """
+        Go on where the snapshot was taken, whatever the number of workers.
+
+        :param snapshots: Of :meth:`get_snapshot`, of as many envs.
+        :returns: The observations of that moment.
+        """
+        if len(snapshots) != self.num_envs:
+            raise SettingsError(
+                f"expected a snapshot of {self.num_envs} envs, got one of {len(snapshots)}"
+            )
+        for worker in self._workers:
+            worker.adopt_snapshot([snapshots[index] for index in worker.env_indices])
+        self.reset_infos = [snapshot["reset_info"] for snapshot in snapshots]
+        return self._batch.obs.copy()
+
+    def _keep_snapshots(self) -> None:
+        self._n_steps_since_snapshot = 0
+        for worker in self._workers:
+            worker.keep_snapshot()
 
     # -- workers --------------------------------------------------------------------------------
 
     def _start_workers(
-        self, env_fns: Sequence[EnvFn], n_stack: int
+        self, env_fns: Sequence[EnvFn], n_stack: int, reply_timeout_s: float
     ) -> tuple[gym.Space[Any], gym.Space[Any]]:
-        bounds = np.linspace(0, len(env_fns), self.n_workers + 1).round().astype(int).tolist()
-        groups = [range(first, last) for first, last in itertools.pairwise(bounds)]
-        # The first worker's fast core proves itself; the others need not do it again.
-        spaces: list[tuple[gym.Space[Any], gym.Space[Any]]] = []
-        for batch_of_groups in (groups[:1], groups[1:]):
-            new = [self._start_worker(env_fns, group, n_stack) for group in batch_of_groups]
-            self._workers += new
-            for worker in new:
-                worker_spaces, proofs = self._receive(worker)
-                _known_proofs.update(proofs)
-                spaces.append(worker_spaces)
-        return spaces[0]
-
-    def _start_worker(self, env_fns: Sequence[EnvFn], group: range, n_stack: int) -> _Worker:
         context = _worker_context()
-        parent_pipe, worker_pipe = context.Pipe()
-        own_fns = cloudpickle.dumps([env_fns[index] for index in group])
-        args = (worker_pipe, parent_pipe, own_fns, group.start, n_stack, _known_proofs)
-        process = context.Process(target=run_worker, args=args, daemon=True)
-        process.start()
-        worker_pipe.close()
-        return _Worker(process, parent_pipe, group)
+        bounds = np.linspace(0, len(env_fns), self.n_workers + 1).round().astype(int).tolist()
+        for first, last in itertools.pairwise(bounds):
+            self._workers.append(
+                WorkerHandle(
+                    context, env_fns[first:last], range(first, last), n_stack, reply_timeout_s
+                )
+            )
+        # The first worker's fast core proves itself; the others need not do it again.
+        for workers in (self._workers[:1], self._workers[1:]):
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.wait_until_ready()
+        observation_space, action_space = self._workers[0].spaces
+        return observation_space, action_space
 
     def _share_batch(
         self, n_envs: int, observation_space: gym.Space[Any], action_space: gym.Space[Any]
@@ -203,10 +236,7 @@ class SonicVecEnv(VecEnv):
         )
         batch = SharedBatch(shape)
         for worker in self._workers:
-            self._send(worker, "attach", shape)
-            assert worker.process.pid is not None
-            reduction.send_handle(worker.pipe, batch.fd, worker.process.pid)
-            self._receive(worker)
+            worker.share(batch, shape)
         return batch
 
     def _ask(self, command: str, indices: VecEnvIndices, *args: Any) -> list[Any]:
@@ -214,35 +244,9 @@ class SonicVecEnv(VecEnv):
         for index in self._get_indices(indices):
             index = range(self.num_envs)[index]  # negative indices count from the end
             worker = next(w for w in self._workers if index in w.env_indices)
-            self._send(worker, command, index - worker.env_indices.start, *args)
-            answers.append(self._receive(worker))
+            worker.send(command, index - worker.env_indices.start, *args)
+            answers.append(worker.receive())
         return answers
-
-    def _send(self, worker: _Worker, command: str, *args: Any) -> None:
-        worker.pipe.send_bytes(cloudpickle.dumps((command, *args)))
-
-    def _receive(self, worker: _Worker) -> Any:
-        try:
-            message = worker.pipe.recv_bytes()
-        except (EOFError, OSError) as error:
-            worker.process.join(1.0)
-            raise WorkerError(
-                f"the worker of envs {worker.env_indices.start}-{worker.env_indices.stop - 1} died "
-                f"with exit code {worker.process.exitcode}; what it printed last stands above"
-            ) from error
-        if message[:1] == OK:
-            return pickle.loads(message[1:])
-        failure, text = pickle.loads(message[1:])
-        if isinstance(failure, SonicError | AttributeError | TypeError):
-            raise failure
-        raise WorkerError(f"an env failed in its worker:\n{text}")
-
-    def _kill_workers(self) -> None:
-        for worker in self._workers:
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.pipe.close()
 
 
 def _worker_context() -> Any:
@@ -263,6 +267,7 @@ def make_vec_env(
     frame_stack: int = 4,
     n_workers: int | None = None,
     monitor_file: str | None = None,
+    reply_timeout_s: float = 60.0,
     **env_kwargs: Any,
 ) -> EpisodeMonitor:
     """
@@ -278,6 +283,7 @@ def make_vec_env(
     :param frame_stack: How many observations are stacked.
     :param n_workers: Worker processes; ``None`` for one per env.
     :param monitor_file: Where to write a row per episode; ``None`` for nowhere.
+    :param reply_timeout_s: After so long without an answer a worker is restarted.
     :param env_kwargs: As :func:`sonic_sb3.make_env` takes them.
     :raises SonicError: As :func:`sonic_sb3.make_env`.
     """
@@ -291,7 +297,7 @@ def make_vec_env(
         functools.partial(make_env, game_id, level=names[index % len(names)], **env_kwargs)
         for index in range(n_envs)
     ]
-    vec_env = SonicVecEnv(env_fns, n_workers, frame_stack)
+    vec_env = SonicVecEnv(env_fns, n_workers, frame_stack, reply_timeout_s)
     if seed is not None:
         vec_env.seed(seed)
     return EpisodeMonitor(vec_env, find_game(game_id), monitor_file)

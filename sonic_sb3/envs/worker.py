@@ -28,6 +28,7 @@ import sonic_sb3.envs.make  # noqa: F401
 from sonic_sb3.envs import emulator
 from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
+from sonic_sb3.envs.snapshots import UnknownStateError, restore_snapshot, take_snapshot
 from sonic_sb3.errors import SettingsError
 
 EnvFn = Callable[[], gym.Env[Any, Any]]
@@ -169,6 +170,26 @@ class EnvGroup:
             env = env.env
         return False
 
+    def get_snapshots(self) -> list[dict[str, Any]]:
+        """The state of each env, of its frame stack and of its last reset's info."""
+        batch = self._shared_batch()
+        return [
+            {
+                "env": take_snapshot(env),
+                "obs": batch.obs[self.first_index + env_index].copy(),
+                "reset_info": self._reset_infos[env_index],
+            }
+            for env_index, env in enumerate(self.envs)
+        ]
+
+    def set_snapshots(self, snapshots: Sequence[dict[str, Any]]) -> None:
+        """Put the states back that :meth:`get_snapshots` of the same envs gave."""
+        batch = self._shared_batch()
+        for env_index, snapshot in enumerate(snapshots):
+            restore_snapshot(self.envs[env_index], snapshot["env"])
+            batch.obs[self.first_index + env_index] = snapshot["obs"]
+            self._reset_infos[env_index] = snapshot["reset_info"]
+
     def close(self) -> None:
         for env in self.envs:
             env.close()
@@ -237,7 +258,7 @@ def _serve(pipe: Connection, group: EnvGroup) -> bool:
     else:
         try:
             result = getattr(group, command)(*args)
-        except (AttributeError, TypeError) as error:
+        except (AttributeError, TypeError, UnknownStateError) as error:
             # A question that the envs cannot answer says nothing against the envs.
             _send_failure(pipe, error)
             return True

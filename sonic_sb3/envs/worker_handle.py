@@ -1,0 +1,274 @@
+"""
+The parent's side of one worker: it talks to it, and brings it back when it dies or freezes.
+
+What was asked of a worker since its last snapshot is kept; a new process gets the snapshot and is
+asked the same again, so that nobody can tell the difference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pickle
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import numpy.typing as npt
+
+from sonic_sb3.envs.core_proof import ProofResult
+from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
+from sonic_sb3.envs.worker import OK, STEP, EnvFn, run_worker
+from sonic_sb3.errors import SonicError, WorkerError
+
+logger = logging.getLogger(__name__)
+
+MAX_RESTARTS_IN_A_ROW = 10
+# What changes an env, and so has to be asked again of a new process.
+_CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
+# What the workers of this process proved of the fast core, by ROM.
+_known_proofs: dict[str, ProofResult] = {}
+
+
+class _LostWorkerError(Exception):
+    """The process died, or did not answer in time."""
+
+
+@dataclass
+class WorkerHandle:
+    """
+    One worker process and the envs it has.
+
+    :param context: Of multiprocessing.
+    :param env_fns: Make its envs.
+    :param env_indices: Which envs of the vec env these are.
+    :param n_stack: Observations to stack.
+    :param reply_timeout_s: After so long without an answer it counts as frozen.
+    """
+
+    context: Any
+    env_fns: Sequence[EnvFn]
+    env_indices: range
+    n_stack: int
+    reply_timeout_s: float
+    n_restarts: int = 0
+    spaces: Any = None
+    _process: BaseProcess | None = None
+    _pipe: Connection | None = None
+    _batch: tuple[SharedBatch, BatchShape] | None = None
+    _snapshot: list[dict[str, Any]] | None = None
+    # Commands since the snapshot, a step as the array of its actions. `None`: it cannot be
+    # restarted.
+    _journal: list[Any] | None = field(default_factory=list)
+    # What was asked last: a command and its arguments, or `STEP`.
+    _pending: tuple[Any, ...] | bytes = STEP
+
+    def start(self) -> None:
+        """Begin the process; :meth:`wait_until_ready` must follow."""
+        parent_pipe, worker_pipe = self.context.Pipe()
+        own_fns = cloudpickle.dumps(list(self.env_fns))
+        first = self.env_indices.start
+        args = (worker_pipe, parent_pipe, own_fns, first, self.n_stack, _known_proofs)
+        self._process = self.context.Process(target=run_worker, args=args, daemon=True)
+        self._process.start()
+        worker_pipe.close()
+        self._pipe = parent_pipe
+
+    def wait_until_ready(self) -> None:
+        """Wait for its envs to be made. :raises SonicError: What the envs themselves raise."""
+        self._insist(lambda: None, self._read_greeting, restarts_by_itself=True)
+
+    def share(self, batch: SharedBatch, shape: BatchShape) -> None:
+        """Give it the memory that all workers write to."""
+        self._batch = (batch, shape)
+        self._insist(self._send_batch, self._receive)
+
+    def send(self, command: str, *args: Any) -> None:
+        """Ask for something; :meth:`receive` gets the answer."""
+        if command in _CHANGING and self._journal is not None:
+            self._journal.append((command, *args))
+        self._pending = (command, *args)
+        self._try_to_send(self._pending)
+
+    def send_step(self, actions: npt.NDArray[Any]) -> None:
+        """Ask for a step. :param actions: Of its own envs, as they stand in the shared memory."""
+        if self._journal is not None:
+            self._journal.append(actions.copy())
+        self._pending = STEP
+        self._try_to_send(STEP)
+
+    def receive(self) -> Any:
+        """The answer to what was asked last. :raises SonicError: What the env raised."""
+        try:
+            return self._receive()
+        except _LostWorkerError as lost:
+            return self._restart_and_repeat(lost)
+
+    def keep_snapshot(self) -> None:
+        """Take a new snapshot, from which a restart will begin."""
+        if self._journal is None:
+            return
+        self.send("get_snapshots")
+        try:
+            self._snapshot = self.receive()
+            self._journal.clear()
+        except SonicError as error:
+            logger.warning("workers of these envs cannot be restarted: %s", error)
+            self._journal = None
+
+    def adopt_snapshot(self, snapshots: list[dict[str, Any]]) -> None:
+        """Put states back that :meth:`keep_snapshot` took, also in another process."""
+        self.send("set_snapshots", snapshots)
+        self.receive()
+        self._snapshot = snapshots
+        if self._journal is not None:
+            self._journal.clear()
+
+    @property
+    def snapshot(self) -> list[dict[str, Any]]:
+        """The last snapshot. :raises WorkerError: These envs have none."""
+        if self._snapshot is None:
+            raise WorkerError(
+                "these envs cannot be saved: a wrapper does not tell its state, expected a class "
+                "attribute snapshot_attributes"
+            )
+        return self._snapshot
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process."""
+        return None if self._process is None else self._process.pid
+
+    def ask_to_close(self) -> None:
+        """Tell it to end by itself."""
+        self._try_to_send(("close",))
+
+    def end(self, timeout_s: float = 0.0) -> None:
+        """Wait for its end, then make sure of it. :param timeout_s: How long to wait."""
+        if self._process is not None:
+            self._process.join(timeout_s)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self._process.close()
+            self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _try_to_send(self, message: Any) -> None:
+        assert self._pipe is not None
+        with contextlib.suppress(OSError):  # if it is gone, waiting for the answer will tell
+            is_step = isinstance(message, bytes)
+            self._pipe.send_bytes(message if is_step else cloudpickle.dumps(message))
+
+    def _receive(self) -> Any:
+        assert self._pipe is not None
+        try:
+            if not self._pipe.poll(self.reply_timeout_s):
+                raise _LostWorkerError(f"did not answer for {self.reply_timeout_s:g} s")
+            message = self._pipe.recv_bytes()
+        except (EOFError, OSError) as error:
+            raise _LostWorkerError(self._describe_death()) from error
+        if message[:1] == OK:
+            return pickle.loads(message[1:])
+        failure, text = pickle.loads(message[1:])
+        if isinstance(failure, SonicError | AttributeError | TypeError):
+            raise failure
+        raise WorkerError(f"an env failed in its worker:\n{text}")
+
+    def _read_greeting(self) -> None:
+        self.spaces, proofs = self._receive()
+        _known_proofs.update(proofs)
+
+    def _send_batch(self) -> None:
+        assert self._batch is not None
+        assert self._pipe is not None
+        assert self._process is not None
+        batch, shape = self._batch
+        self._try_to_send(("attach", shape))
+        with contextlib.suppress(OSError):
+            reduction.send_handle(self._pipe, batch.fd, self._process.pid)
+
+    def _insist(
+        self, ask: Callable[[], None], wait: Callable[[], Any], restarts_by_itself: bool = False
+    ) -> Any:
+        try:
+            ask()
+            return wait()
+        except _LostWorkerError as lost:
+            self._restart(lost, with_greeting_only=restarts_by_itself)
+            return None
+
+    def _restart_and_repeat(self, lost: _LostWorkerError) -> Any:
+        """A new process in the old one's place. :returns: The answer that was waited for."""
+        answer = self._restart(lost)
+        pending = self._pending
+        if not isinstance(pending, bytes) and pending[0] not in _CHANGING:
+            # A mere question is not in the journal.
+            self._try_to_send(pending)
+            return self.receive()
+        return answer
+
+    def _restart(self, lost: _LostWorkerError, with_greeting_only: bool = False) -> Any:
+        """Start anew until it works. :returns: The answer to the journal's last command."""
+        if self._journal is None:
+            raise WorkerError(f"the worker of {self._names} {lost} and cannot be restarted")
+        for _ in range(MAX_RESTARTS_IN_A_ROW):
+            logger.warning("the worker of %s %s: it is restarted", self._names, lost)
+            self.n_restarts += 1
+            try:
+                self.end()
+                self.start()
+                self._read_greeting()
+                return None if with_greeting_only else self._replay()
+            except _LostWorkerError as lost_again:
+                lost = lost_again
+        raise WorkerError(
+            f"the worker of {self._names} {lost}; given up after {MAX_RESTARTS_IN_A_ROW} restarts "
+            "in a row; what it printed last stands above"
+        )
+
+    def _replay(self) -> Any:
+        assert self._journal is not None
+        assert self._batch is not None
+        self._send_batch()
+        self._receive()
+        if self._snapshot is not None:
+            self._try_to_send(("set_snapshots", self._snapshot))
+            self._receive()
+        own = slice(self.env_indices.start, self.env_indices.stop)
+        answer = None
+        for index, entry in enumerate(self._journal):
+            if isinstance(entry, np.ndarray):
+                self._batch[0].actions[own] = entry
+                self._try_to_send(STEP)
+            else:
+                self._try_to_send(entry)
+            try:
+                answer = self._receive()
+            except (SonicError, AttributeError, TypeError):
+                # What failed before fails again; only the last answer is still waited for.
+                if index == len(self._journal) - 1:
+                    raise
+        return answer
+
+    def _describe_death(self) -> str:
+        assert self._process is not None
+        self._process.join(1.0)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"died with exit code {code}"
+
+    @property
+    def _names(self) -> str:
+        first, last = self.env_indices.start, self.env_indices.stop - 1
+        return f"env {first}" if first == last else f"envs {first} to {last}"

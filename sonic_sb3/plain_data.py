@@ -1,0 +1,130 @@
+"""
+Nested plain data with arrays in one file that says whether it is whole. No pickle: reading runs
+nothing.
+
+Layout: magic, length of the head, the head (JSON: the tree, arrays replaced by their places), the
+arrays' bytes, and a checksum of all before it.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sonic_sb3.atomic_files import replacing
+from sonic_sb3.errors import RunFolderError
+
+_MAGIC = b"sonic_sb3 data 1\n"
+_DTYPES = frozenset(
+    f"{kind}{size}"
+    for kind, sizes in (("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
+    for size in sizes
+) | {"bool", "float32", "float64"}
+_MAX_HEAD_BYTES = 64_000_000
+
+
+def save_data(path: Path, data: Any) -> None:
+    """
+    Replace a file, or nothing.
+
+    :param path: The file.
+    :param data: None, booleans, numbers, texts, bytes, arrays, and lists, tuples and dictionaries
+        of them.
+    :raises RunFolderError: It cannot be written.
+    :raises TypeError: Something else is among the data.
+    """
+    blobs: list[bytes | memoryview] = []
+    head = json.dumps(_Encoder(blobs).encode(data)).encode()
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        checksum = 0
+        for part in (_MAGIC, len(head).to_bytes(8, "little"), head, *blobs):
+            checksum = zlib.crc32(part, checksum)
+            file.write(part)
+        file.write(checksum.to_bytes(4, "little"))
+
+
+def load_data(path: Path) -> Any:
+    """
+    Read what :func:`save_data` wrote.
+
+    :param path: The file.
+    :raises RunFolderError: It is missing, cut off, changed or something else.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
+    start = len(_MAGIC) + 8
+    if len(content) < start + 4 or not content.startswith(_MAGIC):
+        raise RunFolderError(f"{path}: expected a file that this version of sonic_sb3 wrote")
+    if zlib.crc32(memoryview(content)[:-4]) != int.from_bytes(content[-4:], "little"):
+        raise RunFolderError(f"{path}: cut off or damaged (its checksum does not fit)")
+    n_head = int.from_bytes(content[len(_MAGIC) : start], "little")
+    if n_head > min(len(content) - start - 4, _MAX_HEAD_BYTES):
+        raise RunFolderError(f"{path}: damaged (its head is longer than the file)")
+    try:
+        head = json.loads(content[start : start + n_head])
+        return _decode(head, memoryview(content)[start + n_head : -4])
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise RunFolderError(f"{path}: damaged ({error})") from error
+
+
+class _Encoder:
+    """Turns data into JSON; bytes and arrays go to a list of blobs, their places into the JSON."""
+
+    def __init__(self, blobs: list[bytes | memoryview]) -> None:
+        self._blobs = blobs
+        self._n_bytes = 0
+
+    def encode(self, data: Any) -> Any:
+        if data is None or isinstance(data, bool | int | float | str):
+            return data
+        if isinstance(data, bytes):
+            return {"bytes": self._place(data)}
+        if isinstance(data, np.ndarray | np.generic):
+            array = np.ascontiguousarray(data)
+            if array.dtype.name not in _DTYPES:
+                raise TypeError(f"arrays of {array.dtype} are not plain data")
+            place = self._place(memoryview(array.reshape(-1).view(np.uint8).data))
+            return {"array": [array.dtype.name, list(np.shape(data)), *place]}
+        if isinstance(data, list | tuple):
+            return {type(data).__name__: [self.encode(item) for item in data]}
+        if isinstance(data, dict):
+            return {"dict": [[self.encode(k), self.encode(v)] for k, v in data.items()]}
+        raise TypeError(f"{type(data).__name__} is not plain data")
+
+    def _place(self, blob: bytes | memoryview) -> list[int]:
+        place = [self._n_bytes, len(blob)]
+        self._blobs.append(blob)
+        self._n_bytes += len(blob)
+        return place
+
+
+def _decode(node: Any, blobs: memoryview) -> Any:
+    if not isinstance(node, dict):
+        return node
+    ((kind, value),) = node.items()
+    if kind == "bytes":
+        return bytes(_cut(blobs, *value))
+    if kind == "array":
+        dtype, shape, *place = value
+        if dtype not in _DTYPES:
+            raise ValueError(f"unexpected array type {dtype!r}")
+        return np.frombuffer(_cut(blobs, *place), dtype=dtype).reshape(shape).copy()
+    if kind == "list":
+        return [_decode(item, blobs) for item in value]
+    if kind == "tuple":
+        return tuple(_decode(item, blobs) for item in value)
+    if kind == "dict":
+        return {_decode(k, blobs): _decode(v, blobs) for k, v in value}
+    raise ValueError(f"unexpected kind of data {kind!r}")
+
+
+def _cut(blobs: memoryview, offset: int, n_bytes: int) -> memoryview:
+    if not 0 <= offset <= offset + n_bytes <= len(blobs):
+        raise ValueError("an array lies outside of the file")
+    return blobs[offset : offset + n_bytes]
