@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from tqdm import tqdm
 
@@ -48,6 +50,39 @@ class GameStatistics(BaseCallback):
         counts = np.sum([e["action_counts"] for e in episodes], axis=0)
         for action, share in enumerate(counts / counts.sum()):
             self.logger.record(f"actions/share_{action}", float(share))
+        self.logger.record("env/restarts", getattr(self.training_env.unwrapped, "n_restarts", 0))
+
+
+class LogRollouts(BaseCallback):
+    """
+    Writes what was recorded, every so many rollouts; SB3's own counter begins anew after a resume.
+
+    :param every_rollouts: How often.
+    """
+
+    name = "log_rollouts"
+
+    def __init__(self, every_rollouts: int) -> None:
+        super().__init__()
+        self._every_rollouts = every_rollouts
+        self._n_rollouts = 0
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """The counter."""
+        return {"n_rollouts": self._n_rollouts}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put it back."""
+        self._n_rollouts = snapshot["n_rollouts"]
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self._n_rollouts += 1
+        if self._n_rollouts % self._every_rollouts == 0:
+            assert isinstance(self.model, OnPolicyAlgorithm)
+            self.model.dump_logs(self._n_rollouts)
 
 
 class Checkpoints(BaseCallback):
@@ -57,6 +92,8 @@ class Checkpoints(BaseCallback):
     :param folder: Where to.
     :param every_timesteps: How often.
     """
+
+    name = "checkpoints"
 
     def __init__(self, folder: RunFolder, every_timesteps: int) -> None:
         super().__init__()
@@ -69,6 +106,14 @@ class Checkpoints(BaseCallback):
             save_model(self.model, self._folder.checkpoint(self.num_timesteps))
             self._next_timesteps += self._every_timesteps
         return True
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """When the next one is due."""
+        return {"next_timesteps": self._next_timesteps}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put it back."""
+        self._next_timesteps = snapshot["next_timesteps"]
 
 
 class Evaluations(BaseCallback):
@@ -83,6 +128,8 @@ class Evaluations(BaseCallback):
     :param settings: Of the run.
     :param hyperparameters: Of the run.
     """
+
+    name = "evaluations"
 
     def __init__(
         self, folder: RunFolder, settings: TrainSettings, hyperparameters: Hyperparameters
@@ -100,6 +147,26 @@ class Evaluations(BaseCallback):
             self._next_timesteps += self._settings.eval_freq
             self._evaluate()
         return True
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """History, best value, and when the next one is due."""
+        return {
+            "next_timesteps": self._next_timesteps,
+            "best_value": float(self.best_value),
+            "history": [
+                [n_timesteps, [asdict(episode) for episode in episodes]]
+                for n_timesteps, episodes in self.history
+            ],
+        }
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put them back."""
+        self._next_timesteps = snapshot["next_timesteps"]
+        self.best_value = snapshot["best_value"]
+        self.history = [
+            (n_timesteps, [Episode(**facts) for facts in episodes])
+            for n_timesteps, episodes in snapshot["history"]
+        ]
 
     def _evaluate(self) -> None:
         policy = self.model.policy

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from sonic_sb3.errors import SettingsError, SonicError
+from sonic_sb3.stop_signals import StoppedBySignal
 
 if TYPE_CHECKING:
     from sonic_sb3.evaluation import Summary
@@ -52,13 +53,16 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
 
     :param main: The body.
     :param argv: Options; ``None`` for those of the process.
-    :returns: The exit status: 2 after a mistake, 130 after Ctrl-C.
+    :returns: The exit status: 2 after a mistake, 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
         return main(argv)
     except SonicError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except StoppedBySignal as stop:
+        print(f"stopped by {stop}; `--resume RUN` goes on with a training run", file=sys.stderr)
+        return 128 + stop.number
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

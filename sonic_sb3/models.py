@@ -35,7 +35,7 @@ def make_model(
     seed: int | None = None,
     device: str = "auto",
     verbose: int = 0,
-) -> BaseAlgorithm:
+) -> OnPolicyAlgorithm:
     """
     Build an untrained model.
 

@@ -6,6 +6,7 @@ Knows paths and the manifest only; it needs neither torch nor an emulator.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -14,6 +15,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -90,6 +93,11 @@ class RunFolder:
         return self.path / "video.mp4"
 
     @property
+    def snapshot(self) -> Path:
+        """What a resume needs."""
+        return self.path / "resume.snapshot"
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard's files, unless another folder was asked for."""
         return self.path / "tensorboard"
@@ -133,6 +141,22 @@ class RunFolder:
         if not isinstance(manifest, dict) or not isinstance(manifest.get("settings"), dict):
             raise RunFolderError(f"{self.manifest}: expected a mapping with the key 'settings'")
         return manifest
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """
+        Hold the folder for one process; the lock goes with the process, however it ends.
+
+        :raises RunFolderError: Another process holds it.
+        """
+        with (self.path / "run.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunFolderError(
+                    f"{self.path} is in use by another process: wait for it, or stop it first"
+                ) from error
+            yield
 
     def remove(self) -> None:
         """Delete the folder and what is in it."""

@@ -27,7 +27,8 @@ class TrainSettings(StrictSettings):
     """
     Everything that decides a run's result beside hyperparameters, versions and ROM.
 
-    ``eval_freq`` and ``save_freq`` are in timesteps; -1 means never.
+    ``eval_freq`` and ``save_freq`` are in timesteps, -1 means never; ``snapshot_freq`` is in
+    rollouts, ``None`` means about every two minutes.
     """
 
     algo: str
@@ -41,6 +42,7 @@ class TrainSettings(StrictSettings):
     eval_freq: Frequency = 50_000
     eval_episodes: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=100_000)] = 10
     save_freq: Frequency = -1
+    snapshot_freq: Count | None = None
 
 
 def draw_seed() -> int:

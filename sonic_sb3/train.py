@@ -42,6 +42,8 @@ def _make_parser() -> Parser:
         default=None,
         help="progress bar (default: in a terminal)",
     )
+    add("--snapshot-freq", type=int, default=None, help="rollouts between snapshots for --resume")
+    add("--resume", default=None, metavar="RUN", help="go on with a run that was stopped or killed")
     add("--verbose", type=int, default=0, help="1 prints SB3's table after each rollout")
     return parser
 
@@ -77,6 +79,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
             "eval_freq": args.eval_freq,
             "eval_episodes": args.eval_episodes,
             "save_freq": args.save_freq,
+            "snapshot_freq": args.snapshot_freq,
         },
         "options",
     )
@@ -86,11 +89,13 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    settings, hyperparameters = _read_settings(args)
-    print(_describe(settings, hyperparameters), flush=True)
+    if args.resume is None:
+        settings, hyperparameters = _read_settings(args)
+        print(_describe(settings, hyperparameters), flush=True)
 
     from sonic_sb3.evaluation import summarise
-    from sonic_sb3.training import Output, train
+    from sonic_sb3.run_folder import open_run_folder
+    from sonic_sb3.training import Output, resume, train
 
     output = Output(
         log_folder=Path(args.log_folder),
@@ -99,7 +104,11 @@ def _main(argv: Sequence[str] | None) -> int:
         verbose=args.verbose,
         arguments=vars(args),
     )
-    folder, result = train(settings, hyperparameters, output)
+    if args.resume is None:
+        folder, result = train(settings, hyperparameters, output)
+    else:
+        folder = open_run_folder(Path(args.resume))
+        result = resume(folder, output)
     if result is not None:
         print(format_summary("evaluation of the trained agent", summarise(result.episodes)))
         print(f"video:  {folder.video}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.logger import (
     HumanOutputFormat,
     KVWriter,
     Logger,
     TensorBoardOutputFormat,
 )
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from sonic_sb3.actors import PolicyActor
@@ -27,18 +28,23 @@ from sonic_sb3.callbacks import (
     Checkpoints,
     Evaluations,
     GameStatistics,
+    LogRollouts,
     Progress,
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
-from sonic_sb3.errors import SettingsError
+from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
+from sonic_sb3.event_files import cut_event_files
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import make_model, save_model
+from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
-from sonic_sb3.settings import TrainSettings
+from sonic_sb3.settings import TrainSettings, read_settings
+from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
+from sonic_sb3.training_snapshot import KeepSnapshots, restore_training_snapshot
 from sonic_sb3.video import record_video
 
 
@@ -78,6 +84,23 @@ def check_device(device: str) -> None:
         ) from error
 
 
+@dataclass(frozen=True)
+class Job:
+    """
+    What one run consists of.
+
+    :param settings: What to do.
+    :param hyperparameters: What to do it with.
+    :param folder: Where.
+    :param output: What to show.
+    """
+
+    settings: TrainSettings
+    hyperparameters: Hyperparameters
+    folder: RunFolder
+    output: Output
+
+
 def train(
     settings: TrainSettings, hyperparameters: Hyperparameters, output: Output
 ) -> tuple[RunFolder, EvaluationResult | None]:
@@ -92,101 +115,184 @@ def train(
     """
     check_device(settings.device)
     find_rom(settings.env)
-    torch.set_num_threads(settings.num_threads)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env)
-    vec_env: EpisodeMonitor | None = None
-    try:
-        vec_env = _make_training_env(settings, hyperparameters, folder)
-        model = make_model(
-            settings.algo,
-            vec_env,
-            hyperparameters,
-            seed=settings.seed,
-            device=settings.device,
-        )
-        model.set_logger(_make_logger(settings, output, folder))
-        manifest = _make_manifest(settings, hyperparameters, model)
-        folder.write_settings(output.arguments or {}, hyperparameters.written())
+    job = Job(settings, hyperparameters, folder, output)
+    with folder.locked():
+        try:
+            model = _prepare(job, appends=False)
+            manifest = _make_manifest(job, model)
+            folder.write_settings(output.arguments or {}, hyperparameters.written())
+            folder.write_manifest(manifest)
+        except BaseException:
+            folder.remove()
+            raise
+        return folder, _learn_and_evaluate(job, model, manifest, None)
+
+
+def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
+    """
+    Go on with a run that was stopped or killed, to the result it would have had.
+
+    :param folder: The run.
+    :param output: What to show; the run's own folders are kept.
+    :returns: As :func:`train`.
+    :raises SonicError: It is in use, finished, or of another ROM.
+    """
+    manifest = folder.read_manifest()
+    settings, hyperparameters = read_settings(manifest, str(folder.manifest))
+    job = Job(settings, hyperparameters, folder, output)
+    with folder.locked():
+        if "finished_at" in manifest:
+            raise RunFolderError(f"{folder.path} is finished: there is nothing to resume")
+        if manifest.get("rom_sha1") != rom_sha1(settings.env):
+            raise RunFolderError(
+                f"{folder.path} was trained with a ROM of sha1 {manifest.get('rom_sha1')}, "
+                f"here it is {rom_sha1(settings.env)}: expected the same one"
+            )
+        snapshot = load_data(folder.snapshot) if folder.snapshot.is_file() else None
+        n_done = snapshot["counters"]["num_timesteps"] if snapshot else 0
+        if snapshot is not None:
+            os.truncate(folder.monitor, snapshot["monitor_bytes"])
+        cut_event_files(_tensorboard_folder(job, manifest), n_done)
+        model = _prepare(job, appends=snapshot is not None, manifest=manifest)
+        note = {"at": _now(), "n_timesteps": n_done, "command": command_line()}
+        manifest.setdefault("resumed", []).append(note)
         folder.write_manifest(manifest)
-    except BaseException:
-        if vec_env is not None:
-            vec_env.close()
-        folder.remove()
-        raise
-    started_s = time.monotonic()
+        return _learn_and_evaluate(job, model, manifest, snapshot)
+
+
+def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> OnPolicyAlgorithm:
+    """Envs and an untrained model, logging to the run folder."""
+    torch.set_num_threads(job.settings.num_threads)
+    vec_env = _make_training_env(job, appends)
     try:
-        model.learn(
-            settings.n_timesteps,
-            callback=_make_callbacks(settings, hyperparameters, folder, output),
-            log_interval=1 if settings.algo != "a2c" else 100,
+        model = make_model(
+            job.settings.algo,
+            vec_env,
+            job.hyperparameters,
+            seed=job.settings.seed,
+            device=job.settings.device,
         )
-    finally:
+        model.set_logger(_make_logger(job, manifest))
+    except BaseException:
         vec_env.close()
-        model.logger.close()
-    manifest["training_s"] = round(time.monotonic() - started_s, 3)
+        raise
+    return model
+
+
+def _learn_and_evaluate(
+    job: Job,
+    model: OnPolicyAlgorithm,
+    manifest: dict[str, Any],
+    snapshot: dict[str, Any] | None,
+) -> EvaluationResult | None:
+    folder, settings = job.folder, job.settings
+    elapsed_s = _learn(job, model, snapshot)
+    manifest["training_s"] = round(elapsed_s, 3)
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
-    result = _evaluate_at_end(model, settings, hyperparameters, folder)
-    manifest["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    with stop_signals():
+        result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
+    manifest["finished_at"] = _now()
     folder.write_manifest(manifest)
-    return folder, result
+    folder.snapshot.unlink(missing_ok=True)
+    return result
 
 
-def _make_training_env(
-    settings: TrainSettings, hyperparameters: Hyperparameters, folder: RunFolder
-) -> EpisodeMonitor:
-    env_kwargs = hyperparameters.env_kwargs.written()
+def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) -> float:
+    """Learn what is left to learn. :returns: Seconds of training, of all processes of the run."""
+    resumable = _make_resumable_callbacks(job)
+    elapsed_s = 0.0
+    try:
+        if snapshot is not None:
+            restore_training_snapshot(model, resumable, snapshot)
+            elapsed_s = snapshot["elapsed_s"]
+        keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
+        callbacks: list[Any] = [keep_snapshots, GameStatistics(), *resumable]
+        if job.output.shows_progress:
+            callbacks.append(Progress())
+        n_left = job.settings.n_timesteps - model.num_timesteps
+        with stop_signals():
+            try:
+                if n_left > 0:
+                    model.learn(
+                        n_left,
+                        CallbackList(callbacks),
+                        log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
+                        reset_num_timesteps=snapshot is None,
+                    )
+            except StoppedBySignal:
+                keep_snapshots.write_newest()
+                raise
+        return keep_snapshots.elapsed_s
+    finally:
+        assert model.env is not None
+        model.env.close()
+        model.logger.close()
+
+
+def _make_training_env(job: Job, appends: bool) -> EpisodeMonitor:
+    env_kwargs = job.hyperparameters.env_kwargs.written()
     env_kwargs.pop("level", None)
     return make_vec_env(
-        settings.env,
-        hyperparameters.n_envs,
-        levels=settings.levels,
-        frame_stack=hyperparameters.frame_stack,
-        n_workers=settings.n_workers,
-        monitor_file=str(folder.monitor),
+        job.settings.env,
+        job.hyperparameters.n_envs,
+        levels=job.settings.levels,
+        frame_stack=job.hyperparameters.frame_stack,
+        n_workers=job.settings.n_workers,
+        monitor_file=str(job.folder.monitor),
+        monitor_appends=appends,
         **env_kwargs,
     )
 
 
-def _make_logger(settings: TrainSettings, output: Output, folder: RunFolder) -> Logger:
-    tensorboard = folder.tensorboard
-    if output.tensorboard_log is not None:
-        number = folder.path.name.rpartition("_")[2]
-        name = f"{settings.algo.upper()}_{number}"
-        tensorboard = output.tensorboard_log / settings.env / name
-    writers: list[KVWriter] = [TensorBoardOutputFormat(str(tensorboard))]
-    if output.verbose:
+def _make_logger(job: Job, manifest: dict[str, Any] | None) -> Logger:
+    tensorboard = str(_tensorboard_folder(job, manifest))
+    writers: list[KVWriter] = [TensorBoardOutputFormat(tensorboard)]
+    if job.output.verbose:
         writers.append(HumanOutputFormat(sys.stdout))
-    return Logger(str(tensorboard), writers)
+    return Logger(tensorboard, writers)
 
 
-def _make_manifest(
-    settings: TrainSettings, hyperparameters: Hyperparameters, model: BaseAlgorithm
-) -> dict[str, Any]:
+def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
+    """The run's own folder, or the one that was asked for when it was started."""
+    given = manifest["tensorboard_log"] if manifest else job.output.tensorboard_log
+    if given is None:
+        return job.folder.tensorboard
+    number = job.folder.path.name.rpartition("_")[2]
+    return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
+
+
+def _make_manifest(job: Job, model: OnPolicyAlgorithm) -> dict[str, Any]:
+    tensorboard_log = job.output.tensorboard_log
     return {
         "format": 1,
-        "settings": settings.model_dump(mode="json"),
-        "hyperparameters": hyperparameters.written(),
+        "settings": job.settings.model_dump(mode="json"),
+        "hyperparameters": job.hyperparameters.written(),
         "command": command_line(),
+        "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
         "device": str(model.device),
-        "rom_sha1": rom_sha1(settings.env),
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rom_sha1": rom_sha1(job.settings.env),
+        "started_at": _now(),
         **describe_machine(),
     }
 
 
-def _make_callbacks(
-    settings: TrainSettings, hyperparameters: Hyperparameters, folder: RunFolder, output: Output
-) -> CallbackList:
-    callbacks: list[BaseCallback] = [GameStatistics()]
+def _make_resumable_callbacks(job: Job) -> list[Any]:
+    settings = job.settings
+    callbacks: list[Any] = []
     if settings.save_freq > 0:
-        callbacks.append(Checkpoints(folder, settings.save_freq))
+        callbacks.append(Checkpoints(job.folder, settings.save_freq))
     if settings.eval_freq > 0 and settings.eval_episodes > 0:
-        callbacks.append(Evaluations(folder, settings, hyperparameters))
-    if output.shows_progress:
-        callbacks.append(Progress())
-    return CallbackList(callbacks)
+        callbacks.append(Evaluations(job.folder, settings, job.hyperparameters))
+    # A2C's rollouts take a tenth of a second.
+    callbacks.append(LogRollouts(100 if settings.algo == "a2c" else 1))
+    return callbacks
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _evaluate_at_end(

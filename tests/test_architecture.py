@@ -10,8 +10,16 @@ import sonic_sb3
 PACKAGE = Path(sonic_sb3.__file__).parent
 # From the bottom of the flow to its top; a module imports from its own layer or those before it.
 LAYERS = [
-    ["errors", "statistics", "machine", "shipped_files", "game_facts", "rom_formats"],
-    ["sonic_levels", "games", "plain_yaml", "atomic_files", "xdelta", "rom_sources"],
+    [
+        "errors",
+        "statistics",
+        "machine",
+        "shipped_files",
+        "stop_signals",
+        "game_facts",
+        "rom_formats",
+    ],
+    ["sonic_levels", "games", "plain_yaml", "atomic_files", "plain_data", "xdelta", "rom_sources"],
     ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
@@ -24,6 +32,8 @@ LAYERS = [
         "video",
         "plots",
         "callbacks",
+        "event_files",
+        "training_snapshot",
         "training",
         "keyboard_play",
     ],

@@ -4,6 +4,9 @@ Statistics of every episode, taken outside all rewards: what the learner got and
 
 from __future__ import annotations
 
+from typing import Any
+
+from stable_baselines3.common.monitor import ResultsWriter
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from sonic_sb3.games import Game
@@ -22,8 +25,29 @@ class EpisodeMonitor(VecMonitor):
     :param venv: The envs.
     :param game: The game they play.
     :param filename: Where to write the rows; ``.monitor.csv`` is appended where missing.
+    :param appends: Go on with a file that is there instead of beginning it anew.
     """
 
-    def __init__(self, venv: VecEnv, game: Game, filename: str | None = None) -> None:
+    def __init__(
+        self, venv: VecEnv, game: Game, filename: str | None = None, appends: bool = False
+    ) -> None:
         facts = RECORDED_WITH_PROGRESS if game.has_progress else ()
-        super().__init__(venv, filename, info_keywords=(*ALWAYS_RECORDED, *facts))
+        keywords = (*ALWAYS_RECORDED, *facts)
+        super().__init__(venv, None if appends else filename, info_keywords=keywords)
+        if filename and appends:
+            self.results_writer = ResultsWriter(
+                filename, extra_keys=keywords, override_existing=False
+            )
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """Running sums of the episodes under way, as plain data."""
+        return {
+            "episode_returns": self.episode_returns.copy(),
+            "episode_lengths": self.episode_lengths.copy(),
+            "episode_count": self.episode_count,
+            "t_start": self.t_start,
+        }
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put them back."""
+        vars(self).update(snapshot)

@@ -267,6 +267,7 @@ def make_vec_env(
     frame_stack: int = 4,
     n_workers: int | None = None,
     monitor_file: str | None = None,
+    monitor_appends: bool = False,
     reply_timeout_s: float = 60.0,
     **env_kwargs: Any,
 ) -> EpisodeMonitor:
@@ -283,6 +284,7 @@ def make_vec_env(
     :param frame_stack: How many observations are stacked.
     :param n_workers: Worker processes; ``None`` for one per env.
     :param monitor_file: Where to write a row per episode; ``None`` for nowhere.
+    :param monitor_appends: Go on with a monitor file that is there.
     :param reply_timeout_s: After so long without an answer a worker is restarted.
     :param env_kwargs: As :func:`sonic_sb3.make_env` takes them.
     :raises SonicError: As :func:`sonic_sb3.make_env`.
@@ -300,4 +302,4 @@ def make_vec_env(
     vec_env = SonicVecEnv(env_fns, n_workers, frame_stack, reply_timeout_s)
     if seed is not None:
         vec_env.seed(seed)
-    return EpisodeMonitor(vec_env, find_game(game_id), monitor_file)
+    return EpisodeMonitor(vec_env, find_game(game_id), monitor_file, monitor_appends)

@@ -1,0 +1,244 @@
+"""
+A training run between two rollouts, as plain data: what a killed run needs to go on as if never
+killed.
+
+Weights, optimiser, counters, all random generators, every env, episode statistics, callbacks, the
+values waiting in the logger, and how long the monitor file was.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvWrapper
+
+from sonic_sb3.envs.episode_monitor import EpisodeMonitor
+from sonic_sb3.envs.vec_env import SonicVecEnv
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.plain_data import save_data
+from sonic_sb3.run_folder import RunFolder
+
+_FORMAT = 1
+_S_BETWEEN_SNAPSHOTS = 5.0
+_S_BETWEEN_WRITES = 120.0
+_COUNTERS = ("num_timesteps", "_n_updates", "_current_progress_remaining", "_episode_num")
+
+
+class Resumable(Protocol):
+    """A callback with a memory. ``name`` is unique among those of a run."""
+
+    name: str
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """Its memory, as plain data."""
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put it back."""
+
+
+def take_training_snapshot(
+    model: OnPolicyAlgorithm, callbacks: list[Resumable], monitor_file: Path
+) -> dict[str, Any]:
+    """
+    Read everything, between an update and the next rollout. Training goes on undisturbed.
+
+    :param model: In training, on a :class:`SonicVecEnv` in an :class:`EpisodeMonitor`.
+    :param callbacks: Those with a memory.
+    :param monitor_file: The run's monitor file.
+    """
+    assert model.env is not None
+    monitor, vec_env = _find_envs(model.env)
+    return {
+        "format": _FORMAT,
+        "counters": {name: getattr(model, name) for name in _COUNTERS},
+        "policy": _to_plain(model.policy.state_dict()),
+        "optimizer": _to_plain(model.policy.optimizer.state_dict()),
+        "random": _read_generators(),
+        "envs": vec_env.get_snapshot(),
+        "last_obs": np.array(model._last_obs),
+        "last_episode_starts": np.array(model._last_episode_starts),
+        "episodes": [_to_plain(info) for info in model.ep_info_buffer or []],
+        "successes": [float(success) for success in model.ep_success_buffer or []],
+        "monitor": monitor.get_snapshot(),
+        "monitor_bytes": monitor_file.stat().st_size,
+        "callbacks": {callback.name: callback.get_snapshot() for callback in callbacks},
+        "logger": {
+            "values": _to_plain(dict(model.logger.name_to_value)),
+            "counts": dict(model.logger.name_to_count),
+            "excluded": _to_plain(dict(model.logger.name_to_excluded)),
+        },
+    }
+
+
+def restore_training_snapshot(
+    model: OnPolicyAlgorithm, callbacks: list[Resumable], snapshot: dict[str, Any]
+) -> None:
+    """
+    Put everything back into a model that was built from the same settings.
+
+    :param model: Fresh, with its logger set.
+    :param callbacks: As in the run.
+    :param snapshot: Of :func:`take_training_snapshot`.
+    :raises RunFolderError: It is of another kind of run.
+    """
+    try:
+        if snapshot["format"] != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT}, got {snapshot['format']}")
+        _restore(model, callbacks, snapshot)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RunFolderError(
+            f"the snapshot does not fit the run's settings ({type(error).__name__}: {error}); "
+            "was it copied from another run?"
+        ) from error
+
+
+def _restore(
+    model: OnPolicyAlgorithm, callbacks: list[Resumable], snapshot: dict[str, Any]
+) -> None:
+    assert model.env is not None
+    monitor, vec_env = _find_envs(model.env)
+    for name in _COUNTERS:
+        setattr(model, name, snapshot["counters"][name])
+    model.policy.load_state_dict(_to_torch(snapshot["policy"]))
+    model.policy.optimizer.load_state_dict(_to_torch(snapshot["optimizer"]))
+    vec_env.set_snapshot(snapshot["envs"])
+    monitor.set_snapshot(snapshot["monitor"])
+    model._last_obs = snapshot["last_obs"]
+    model._last_original_obs = None
+    model._last_episode_starts = snapshot["last_episode_starts"]
+    model.ep_info_buffer = deque(snapshot["episodes"], maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(snapshot["successes"], maxlen=model._stats_window_size)
+    for callback in callbacks:
+        callback.set_snapshot(snapshot["callbacks"][callback.name])
+    model.logger.name_to_value.update(snapshot["logger"]["values"])
+    model.logger.name_to_count.update(snapshot["logger"]["counts"])
+    model.logger.name_to_excluded.update(snapshot["logger"]["excluded"])
+    # Last, for all of the above may have drawn.
+    _write_generators(snapshot["random"])
+
+
+def _find_envs(env: VecEnv) -> tuple[EpisodeMonitor, SonicVecEnv]:
+    monitor = None
+    while isinstance(env, VecEnvWrapper):
+        if isinstance(env, EpisodeMonitor):
+            monitor = env
+        env = env.venv
+    assert monitor is not None
+    assert isinstance(env, SonicVecEnv)
+    return monitor, env
+
+
+def _read_generators() -> dict[str, Any]:
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),  # noqa: NPY002 - SB3 draws from it
+        "torch": torch.get_rng_state().numpy(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = [one.numpy() for one in torch.cuda.get_rng_state_all()]
+    return state
+
+
+def _write_generators(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    torch.set_rng_state(torch.from_numpy(state["torch"]))
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([torch.from_numpy(one) for one in state["cuda"]])
+
+
+def _to_plain(value: Any) -> Any:
+    """Tensors become arrays of their own, so that training does not change them any more."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().contiguous().numpy().copy()
+    if isinstance(value, dict):
+        return {key: _to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_to_plain(item) for item in value)
+    return value
+
+
+def _to_torch(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {key: _to_torch(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_to_torch(item) for item in value)
+    return value
+
+
+class KeepSnapshots(BaseCallback):
+    """
+    Keeps the newest snapshot in memory and now and then on disk.
+
+    :param folder: The run.
+    :param callbacks: Those with a memory.
+    :param every_rollouts: How often it goes to disk; ``None`` for about every two minutes.
+    :param elapsed_s: Seconds of training before this process.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        callbacks: list[Resumable],
+        every_rollouts: int | None,
+        elapsed_s: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self._folder = folder
+        self._callbacks = callbacks
+        self._every_rollouts = every_rollouts
+        self._started_s = time.monotonic() - elapsed_s
+        self._taken_s = -math.inf
+        self._written_s = -math.inf
+        self._n_rollouts = 0
+        self._newest: dict[str, Any] | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training in this process and those before it."""
+        return time.monotonic() - self._started_s
+
+    def write_newest(self) -> None:
+        """Write the snapshot in memory, if it is not on disk yet."""
+        if self._newest is not None:
+            save_data(self._folder.snapshot, self._newest)
+            self._newest = None
+            self._written_s = time.monotonic()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self._keep(is_due=self._is_due())
+        self._n_rollouts += 1
+
+    def _on_training_end(self) -> None:
+        self._keep(is_due=True)
+
+    def _is_due(self) -> bool:
+        if self._every_rollouts is not None:
+            return self._n_rollouts % self._every_rollouts == 0
+        return time.monotonic() - self._written_s >= _S_BETWEEN_WRITES
+
+    def _keep(self, is_due: bool) -> None:
+        # Short rollouts (A2C's take a tenth of a second) would be slowed down by one each.
+        if not is_due and time.monotonic() - self._taken_s < _S_BETWEEN_SNAPSHOTS:
+            return
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        snapshot = take_training_snapshot(self.model, self._callbacks, self._folder.monitor)
+        self._newest = {**snapshot, "elapsed_s": self.elapsed_s}
+        self._taken_s = time.monotonic()
+        if is_due:
+            self.write_newest()
