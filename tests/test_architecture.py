@@ -39,7 +39,7 @@ LAYERS = [
     ],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["command_line"],
-    ["train", "evaluate", "play", "roms"],
+    ["train", "evaluate", "play", "benchmark", "roms"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
