@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: train test check format clean
+.PHONY: train test lint check format clean rom fuzz
 
 train: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.train --algo ppo $(ARGS)
@@ -15,11 +15,12 @@ train: $(VENV)/.package
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.dev
+lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -47,3 +48,9 @@ $(VENV)/.test: $(VENV)/.package
 $(VENV)/.dev: $(VENV)/.test
 	$(PIP) --editable '.[dev]'
 	touch $@
+
+rom:
+	$(MAKE) -C pangolin rom
+
+fuzz:
+	$(MAKE) -C pangolin fuzz

@@ -1,7 +1,8 @@
-"""Who can be evaluated: a trained policy, or chance."""
+"""Who can be evaluated: a trained policy, chance, or somebody who only ever does one thing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy.typing as npt
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch.distributions import Categorical
+
+from sonic_sb3.envs.actions import CONTEST_ACTIONS
 
 
 class PolicyActor:
@@ -35,18 +38,25 @@ class PolicyActor:
         return np.asarray(distribution.probs.cpu())
 
 
-class RandomActor:
+class FixedActor:
     """
-    All actions alike.
+    The same probabilities whatever is seen: what any agent has to beat.
 
-    :param n_actions: How many there are.
+    :param probabilities: One per action.
     """
 
-    def __init__(self, n_actions: int) -> None:
-        self._n_actions = n_actions
+    def __init__(self, probabilities: Sequence[float]) -> None:
+        self._probabilities = np.asarray(probabilities, dtype=np.float64)
 
     def action_probabilities(
         self, observations: npt.NDArray[np.uint8]
     ) -> npt.NDArray[np.floating[Any]]:
         """(n_envs, ...) to (n_envs, n_actions)."""
-        return np.full((len(observations), self._n_actions), 1 / self._n_actions)
+        return np.tile(self._probabilities, (len(observations), 1))
+
+
+_N_ACTIONS = len(CONTEST_ACTIONS)
+BASELINES = {
+    "random": FixedActor([1 / _N_ACTIONS] * _N_ACTIONS),
+    "right": FixedActor([float(names == ("RIGHT",)) for names in CONTEST_ACTIONS]),
+}

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from sonic_sb3.command_line import Parser, format_summary, make_parser, run_command
 from sonic_sb3.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sonic_sb3.evaluation import Actor
+    from sonic_sb3.hyperparams import Hyperparameters
 
 
 def _make_parser() -> Parser:
     parser = make_parser("evaluate", "Play episodes with a trained agent under sticky frame skip.")
     add = parser.add_argument
-    add("run", metavar="RUN", help="run folder, such as logs/ppo/ENV_1")
+    add("run", metavar="RUN", help="run folder, such as logs/ppo/ENV_1; or random, or right")
     add("-n", "--n-episodes", type=int, default=100, help="episodes")
+    add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")
     add("--seed", type=int, default=0, help="episode k gets seed + k")
     add("--deterministic", action="store_true", help="take the most probable action")
@@ -22,7 +29,12 @@ def _make_parser() -> Parser:
     add(
         "--video", nargs="?", const="", default=None, metavar="FILE", help="MP4 of the best episode"
     )
-    add("--json", default=None, metavar="FILE", help="where to write the result (default: in RUN)")
+    add(
+        "--json",
+        default=None,
+        metavar="FILE",
+        help="where to write the result (default: in RUN, if it is a folder)",
+    )
     add("--num-threads", type=int, default=None, help="threads of torch (default: as in training)")
     return parser
 
@@ -34,46 +46,78 @@ def _main(argv: Sequence[str] | None) -> int:
     if args.seed < 0:
         raise SettingsError(f"--seed: expected at least 0, got {args.seed}")
 
-    import torch
-
-    from sonic_sb3.actors import PolicyActor
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
-    from sonic_sb3.games import resolve_levels
-    from sonic_sb3.rom_files import find_rom
-    from sonic_sb3.runs import load_run
     from sonic_sb3.video import record_video
 
-    run = load_run(args.run)
-    game_id = run.settings.env
-    find_rom(game_id)
-    levels = resolve_levels(game_id, args.levels or run.settings.levels)
-    torch.set_num_threads(args.num_threads or run.settings.num_threads)
-    policy = run.load_policy(args.checkpoint)
+    actor, subject = _open_baseline(args) if args.run in ("random", "right") else _open_run(args)
     result = evaluate(
-        PolicyActor(policy),
-        game_id,
-        levels,
-        run.hyperparameters,
+        actor,
+        subject.env,
+        subject.levels,
+        subject.hyperparameters,
         n_episodes=args.n_episodes,
         seed=args.seed,
         deterministic=args.deterministic,
     )
-    print(format_summary(f"{run.folder.path} on {', '.join(levels)}", summarise(result.episodes)))
-    facts = {
-        "env": game_id,
-        "seed": args.seed,
-        "deterministic": args.deterministic,
-        "checkpoint": args.checkpoint,
-    }
-    json_path = Path(args.json) if args.json else run.folder.path / "evaluation.json"
-    write_json(json_path, to_json(result.episodes, **facts))
-    print(f"episodes: {json_path}")
+    title = f"{args.run} on {subject.env} {', '.join(subject.levels)}"
+    print(format_summary(title, summarise(result.episodes)))
+    folder = subject.folder or Path()
+    if args.json or subject.folder:
+        facts = {
+            "env": subject.env,
+            "seed": args.seed,
+            "deterministic": args.deterministic,
+            "checkpoint": args.checkpoint,
+        }
+        path = Path(args.json) if args.json else folder / "evaluation.json"
+        write_json(path, to_json(result.episodes, **facts))
+        print(f"episodes: {path}")
     if args.video is not None:
-        video = Path(args.video) if args.video else run.folder.video
-        record_video(video, game_id, result.best_episode.level, result.best_input_movie)
+        video = Path(args.video or folder / "video.mp4")
+        record_video(video, subject.env, result.best_episode.level, result.best_input_movie)
         print(f"video:    {video}")
     return 0
+
+
+class _Subject(NamedTuple):
+    """What is evaluated on what."""
+
+    env: str
+    levels: list[str]
+    hyperparameters: Hyperparameters
+    folder: Path | None
+
+
+def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
+    import torch
+
+    from sonic_sb3.actors import PolicyActor
+    from sonic_sb3.games import resolve_levels
+    from sonic_sb3.rom_files import find_rom
+    from sonic_sb3.runs import load_run
+
+    run = load_run(args.run)
+    if args.env not in (None, run.settings.env):
+        raise SettingsError(f"--env: {args.run} was trained on {run.settings.env}")
+    find_rom(run.settings.env)
+    levels = resolve_levels(run.settings.env, args.levels or run.settings.levels)
+    torch.set_num_threads(args.num_threads or run.settings.num_threads)
+    actor = PolicyActor(run.load_policy(args.checkpoint))
+    return actor, _Subject(run.settings.env, levels, run.hyperparameters, run.folder.path)
+
+
+def _open_baseline(args: argparse.Namespace) -> tuple[Actor, _Subject]:
+    from sonic_sb3.actors import BASELINES
+    from sonic_sb3.games import default_game_id, find_game, resolve_levels
+    from sonic_sb3.hyperparams import load_hyperparameters
+    from sonic_sb3.rom_files import find_rom
+
+    env_id = find_game(args.env or default_game_id()).id
+    find_rom(env_id)
+    levels = resolve_levels(env_id, args.levels)
+    hyperparameters = load_hyperparameters("ppo", env_id)
+    return BASELINES[args.run], _Subject(env_id, levels, hyperparameters, None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

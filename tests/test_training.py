@@ -203,3 +203,14 @@ def test_monitor_rows_are_whole(ppo_run: Path) -> None:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
     assert all(len(json.loads(row["action_counts"])) == 7 for row in rows)
+
+
+def test_baselines_are_evaluated_like_agents(tmp_path: Path, capsys: Any) -> None:
+    argv = ["--env", "Airstriker-Genesis-v0", "-n", "2", "--json", str(tmp_path / "r.json")]
+    assert evaluate_command.main(["random", *argv]) == 0
+    episodes = json.loads((tmp_path / "r.json").read_text())["episodes"]
+    assert min(min(e["action_counts"]) for e in episodes) > 0
+    assert evaluate_command.main(["right", *argv]) == 0
+    episodes = json.loads((tmp_path / "r.json").read_text())["episodes"]
+    assert all(np.flatnonzero(e["action_counts"]).tolist() == [1] for e in episodes)
+    assert evaluate_command.main(["random", "--env", "Nothing-v0"]) == 2
