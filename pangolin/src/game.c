@@ -33,9 +33,9 @@ static void place_player(void)
         player_reset(G.checkpoint_x, G.checkpoint_y);
     else
         player_reset(L->start_x, L->start_y);
+    camera_reset();
     objects_reset();
     rings_reset();
-    camera_reset();
     G.rings = 0;
     G.timer_frames = 0;
     G.timer_s = G.has_checkpoint ? G.checkpoint_timer_s : 0;
@@ -68,6 +68,10 @@ void game_start_level(u8 zone, u8 act)
     G.frame = 0;
     G.rng = SEED;
     G.loading = 0;
+    G.obj_lo = 0;
+    G.obj_hi = 0;
+    G.ring_lo = 0;
+    G.ring_hi = 0;
     place_player();
 }
 

@@ -35,6 +35,8 @@ s16 probe(u8 quadrant, s16 x, s16 y, u8 layer);
 #define BALL_RADIUS 12
 #define FOOT_X 8
 #define PUSH_X 9
+#define INVULNERABLE_FRAMES 120
+#define LAND_SLACK 8 /* feet so deep in the ground still land on it */
 void player_reset(s16 x, s16 y);
 void player_step(void);
 void player_air_step(u8 pad);
@@ -46,6 +48,7 @@ void player_curl(void);
 u8 player_uncurl(void);
 void player_leave_ground(void);
 void player_land(u8 angle);
+void player_push_out(void);
 s16 player_radius(void);
 #define PLAYER_X ((s16)(G.p.x >> 16))
 #define PLAYER_Y ((s16)(G.p.y >> 16))

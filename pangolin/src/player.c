@@ -6,7 +6,6 @@
 #define DEATH_VY (-1792)
 #define DEATH_GRAVITY 56
 #define DEATH_FRAMES 72
-#define INVULNERABLE_FRAMES 120
 
 void player_reset(s16 x, s16 y)
 {
@@ -169,6 +168,9 @@ static void cross_switches(s16 old_x, s16 y)
         s16 line = s->x;
         if (y < (s16)s->y0 || y >= (s16)s->y1)
             continue;
+        /* The middle of a loop changes over for who runs round it, not for who jumps across. */
+        if (s->to_right != s->to_left && !G.p.grounded)
+            continue;
         if (old_x < line && x >= line)
             G.p.layer = s->to_right;
         else if (old_x >= line && x < line)
@@ -191,6 +193,8 @@ static u8 in_kill_zone(void)
 void player_step(void)
 {
     Player *p = &G.p;
+    if (!p->dead && probe_up(PLAYER_X, PLAYER_Y, p->layer) < 0)
+        player_push_out();
     if (p->dead) {
         fall_dead();
         player_choose_sprite();

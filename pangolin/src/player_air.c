@@ -7,7 +7,7 @@
 #define HURT_GRAVITY 48
 #define JUMP_CUT (-1024)
 #define TERMINAL 4096
-#define LAND_SLACK 8
+#define DEEP (-32) /* what the sensors say of ground without an end */
 
 static void steer(Player *p, u8 pad)
 {
@@ -82,6 +82,53 @@ static void hit_floor(Player *p)
     player_land(angle);
 }
 
+/* Whatever the corner, the middle never enters solid ground: it stays where it was. Ground right
+ * under it is landed on however deep the feet are, or the fall would be taken back for ever. */
+static void turn_back(Player *p, s32 old_x, s32 old_y)
+{
+    s16 y = PLAYER_Y;
+    p->x = old_x;
+    p->y = old_y;
+    p->vx = 0;
+    p->vy = MAX(p->vy, 0);
+    if (p->grounded || probe_up(PLAYER_X, y, p->layer) >= 0)
+        return;
+    s32 floor = sense_down(PLAYER_X, y, p->layer);
+    if (y < PLAYER_Y || HIT_DIST(floor) <= DEEP)
+        return;
+    p->y = PX(y + HIT_DIST(floor) - player_radius());
+    player_land(HIT_ANGLE(floor));
+}
+
+/* Out of solid ground, which only objects and layers can bring about: up where the surface is near,
+ * else the shortest way; a life where none is short. */
+void player_push_out(void)
+{
+    Player *p = &G.p;
+    s16 x = PLAYER_X, y = PLAYER_Y, best = DEEP, way = 0;
+    for (u8 q = 0; q < 4; q++) {
+        s16 d = HIT_DIST(sense(q, x, y, p->layer));
+        if (d > best) {
+            best = d;
+            way = q;
+        }
+        if (best >= -STAND_RADIUS && way == 0)
+            break;
+    }
+    if (best == DEEP) {
+        player_die();
+    } else if (way & 1) {
+        p->x += way == 1 ? PX(best) : -PX(best);
+        p->vx = 0;
+        p->gsp = 0;
+    } else if (way == 0) {
+        p->y += PX(best); /* the speed stays: it grows until the fall is a landing */
+    } else {
+        p->y -= PX(best);
+        p->vy = MAX(p->vy, 0);
+    }
+}
+
 void player_air_step(u8 pad)
 {
     Player *p = &G.p;
@@ -108,11 +155,6 @@ void player_air_step(u8 pad)
         hit_ceiling(p);
     if (!p->grounded && p->vy >= 0)
         hit_floor(p);
-    if (probe_up(PLAYER_X, PLAYER_Y, p->layer) < 0) {
-        /* Whatever the corner, the middle never enters solid ground. */
-        p->x = old_x;
-        p->y = old_y;
-        p->vx = 0;
-        p->vy = MAX(p->vy, 0);
-    }
+    if (probe_up(PLAYER_X, PLAYER_Y, p->layer) < 0)
+        turn_back(p, old_x, old_y);
 }

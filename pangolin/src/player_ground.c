@@ -282,6 +282,22 @@ static u8 follow_ground(Player *p)
     return 1;
 }
 
+/* A foot that stays deep in a wall, as in a crevice beside a loop, is drawn out bit by bit. */
+static void draw_out(Player *p)
+{
+    if (quadrant(p->angle)) {
+        player_leave_ground();
+        return;
+    }
+    s16 x = PLAYER_X, y = PLAYER_Y + player_radius();
+    u8 left = HIT_DIST(sense_down(x - FOOT_X, y, p->layer)) < -STEP_PX - 2;
+    u8 right = HIT_DIST(sense_down(x + FOOT_X, y, p->layer)) < -STEP_PX - 2;
+    if (left && right)
+        player_die();
+    else if (left || right)
+        p->x += left ? PX(1) : -PX(1);
+}
+
 static void slip(Player *p)
 {
     if (p->lock) {
@@ -332,6 +348,7 @@ void player_ground_step(u8 pad)
         p->x = old_x;
         p->y = old_y;
         p->gsp = 0;
+        draw_out(p);
     }
     if (p->grounded)
         slip(p);

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .level_text import LevelError
+from .level_source import LevelError
 from .movies import MOVIES, read_movie, replay_native, write_movie
 from .native import NativeGame, build_native
 from .players import PLAYERS, WARM_UP_FRAMES, Summary, begin, summarise
@@ -33,23 +33,23 @@ def _show(summary: Summary) -> None:
 def _verify(path: Path, movie: Path, zone: int, act: int, out: str) -> None:
     """Replays the movie on the ROM beside the native game; runs in a process of its own."""
     from .emulator import Emulator
+    from .lockstep import Lockstep, Mismatch
     from .rom import build_rom
 
     rom, _ = build_rom([path], Path(out) / "rom")
     library, _ = build_native([path], Path(out) / "verify")
-    native, emulator = NativeGame(library), Emulator(rom)
-    info = emulator.start_level(zone, act, [(zone, act)])
-    while info["frame"] < WARM_UP_FRAMES:
-        info = emulator.step(0)
-    begin(native, zone, act)
-    for number, pad_byte in enumerate(read_movie(movie)):
-        info = emulator.step(pad_byte)
-        native.step(pad_byte)
-        facts = native.facts()
-        for name in ("x", "y", "rings", "lives", "score", "frame"):
-            if info[name] != getattr(facts, name):
-                sys.exit(f"frame {number}: {name} is {info[name]} on the ROM, not "
-                         f"{getattr(facts, name)}")
+    both = Lockstep(NativeGame(library), Emulator(rom))
+    both.emulator.start_level(zone, act, [(zone, act)])
+    while both.emulator.read("frame") < WARM_UP_FRAMES:
+        both.emulator.run_frame(0)
+    begin(both.native, zone, act)
+    both.load(both.save())
+    try:
+        for pad_byte in read_movie(movie):
+            both.step(pad_byte)
+    except Mismatch as error:
+        sys.exit(str(error))
+    info = both.emulator.step(0)
     if not info["level_end_bonus"]:
         sys.exit("the movie does not reach the goal on the ROM")
     print(f"verified on the emulator: goal at x {info['x']}, score {info['score']}")
@@ -71,8 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.search:
             steps = None
             for contest in (True, False):
-                steps = find_movie(game, start, seconds=arguments.seconds, seed=arguments.seed,
-                                   contest_actions=contest)
+                steps = find_movie(
+                    game,
+                    start,
+                    seconds=arguments.seconds,
+                    seed=arguments.seed,
+                    contest_actions=contest,
+                )
                 if steps is not None:
                     break
             if steps is None:

@@ -117,7 +117,9 @@ def _first(surface: Mask, values: Bytes, cardinal: int, last: bool) -> tuple[int
         surface, values = surface[:, ::-1], values[:, ::-1]
     at = surface.argmax(axis=1)
     picked = values[np.arange(BLOCK), at]
-    return tuple(int(v) if hit else cardinal for v, hit in zip(picked, surface.any(axis=1), strict=True))
+    return tuple(
+        int(v) if hit else cardinal for v, hit in zip(picked, surface.any(axis=1), strict=True)
+    )
 
 
 def _cut_block(layer: _Layer, y: int, x: int, masks: Pool, angles: Pool) -> tuple[int, ...]:

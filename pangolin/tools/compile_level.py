@@ -9,7 +9,8 @@ import numpy as np
 
 from .blocks import BlockSet, cut_blocks
 from .emit import make_cells, write_level
-from .level_text import LevelSource, read_level
+from .level_source import LevelSource
+from .level_text import read_level
 
 
 @dataclass
@@ -42,6 +43,4 @@ def compile_level(path: Path, out: Path, graphics: bool = True) -> Compiled:
     out.mkdir(parents=True, exist_ok=True)
     c_file = out / f"{path.stem}.c"
     write_level(c_file, source, blocks, cells, tiles)
-    return Compiled(
-        source, blocks, len(cells.cells), len(cells.chunks), len(tiles) // 32, c_file
-    )
+    return Compiled(source, blocks, len(cells.cells), len(cells.chunks), len(tiles) // 32, c_file)

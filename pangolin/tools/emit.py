@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .blocks import BlockSet
-from .level_text import LevelSource
+from .level_source import LevelSource
 
 CHUNK = 4  # blocks a side
 

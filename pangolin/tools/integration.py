@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from .level_text import ZONES, LevelSource
+from .level_source import ZONES, LevelSource
 
 DEFAULT_LEVEL = "CanopyZone.Act1"
 TEST_LEVELS = ("CanopyZone.Act2", "QuarryZone.Act3", "SkylineZone.Act1")

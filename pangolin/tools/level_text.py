@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from .objects import OBJECTS, Placed, make_object
+from .level_source import ZONES, LevelError, LevelSource
+from .objects import OBJECTS, make_object
 from .terrain import Arc, Point, Terrain
 
-ZONES = ("CanopyZone", "QuarryZone", "SkylineZone")
 LOOP_THICK = 24
 SWITCH_MARGIN = 12
-
-
-class LevelError(Exception):
-    """A level file that cannot be compiled; the message starts with file:line."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +36,6 @@ class Pending:
     x: int
     y: Coordinate
     args: list[str]
-
-
-@dataclass
-class LevelSource:
-    """All an act's file says, ready for cutting."""
-
-    zone: int = 0
-    act: int = 0
-    width: int = 0
-    height: int = 0
-    start: tuple[int, int] = (0, 0)
-    end_x: int = 0
-    terrain: Terrain | None = None
-    objects: list[Placed] = field(default_factory=list)
-    rings: list[tuple[int, int]] = field(default_factory=list)
-    switches: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    kills: list[tuple[int, int, int, int]] = field(default_factory=list)
-    decor: list[tuple[str, int, int, bool]] = field(default_factory=list)
-    fronts: list[tuple[int, int, int, int]] = field(default_factory=list)
-    notes: list[tuple[int, int, str]] = field(default_factory=list)
 
 
 class LevelReader:
@@ -85,7 +61,8 @@ class LevelReader:
         return LevelError(f"{self.path.name}:{line or self.line}: {message}")
 
     def read(self) -> LevelSource:
-        for self.line, text in enumerate(self.path.read_text().splitlines(), start=1):
+        for number, text in enumerate(self.path.read_text().splitlines(), start=1):
+            self.line = number
             words = text.split("#", 1)[0].split()
             if words:
                 self.run(words)
@@ -411,11 +388,17 @@ class LevelReader:
         for p in self.pending:
             y = self._settle(p.x, p.y, p.line)
             try:
-                s.objects += make_object(p.name, p.x, y, p.args)
+                made = make_object(p.name, p.x, y, p.args)
             except (ValueError, IndexError) as error:
                 raise self.fail(f"{p.name} {' '.join(p.args)}: {error}", p.line) from error
+            for o in made:
+                if not (0 <= o.x < s.width and 0 <= o.y < s.height + 64):
+                    raise self.fail(f"{o.name} at {o.x},{o.y} is outside the level", p.line)
+            s.objects += made
         for line, x, at in self.pending_rings:
             y = self._settle(x, at, line) - (16 if at.on_ground else 0)
+            if not (0 <= x < s.width and 0 <= y < s.height):
+                raise self.fail(f"ring at {x},{y} is outside the level", line)
             s.rings.append((x, y))
         for line, name, x, at, front in self.pending_decor:
             s.decor.append((name, x, self._settle(x, at, line), front))
@@ -423,16 +406,10 @@ class LevelReader:
             raise self.fail("no 'start X Y' line")
         x, at = self.pending_start
         s.start = (x, self._settle(x, at, 0) - (16 if at.on_ground else 0))
-        self._check_places()
+        self._check_totals()
 
-    def _check_places(self) -> None:
+    def _check_totals(self) -> None:
         s = self.source
-        for o in s.objects:
-            if not (0 <= o.x < s.width and 0 <= o.y < s.height + 64):
-                raise self.fail(f"{o.name} at {o.x},{o.y} is outside the level", 0)
-        for x, y in s.rings:
-            if not (0 <= x < s.width and 0 <= y < s.height):
-                raise self.fail(f"ring at {x},{y} is outside the level", 0)
         if len(s.objects) > 512 or len(s.rings) > 512:
             raise self.fail("at most 512 objects and 512 rings", 0)
         if s.end_x > s.width - 64:

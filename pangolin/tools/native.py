@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from .compile_level import compile_level
@@ -16,11 +16,6 @@ SOURCES = ROOT / "src"
 FLAGS = ["-std=gnu11", "-O2", "-fwrapv", "-fPIC", "-shared", "-Wall", "-Wextra", "-DHOST"]
 
 BUTTONS = {"UP": 1, "DOWN": 2, "LEFT": 4, "RIGHT": 8, "B": 16, "C": 32, "A": 64, "START": 128}
-HOST_FACTS = (
-    "x y lives rings score zone act screen_x screen_y level_end_bonus angle gsp vx vy grounded "
-    "ball layer dead hurt invulnerable spindash frame mode timer_s rng ride facing_left end_x "
-    "width height pushing"
-).split()
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,11 @@ class Facts:
     pushing: int
 
 
+# In the order of host_facts in src/host.c.
+HOST_FACTS = tuple(field.name for field in fields(Facts))
+_INDEX = {name: i for i, name in enumerate(HOST_FACTS)}
+
+
 def pad(*names: str) -> int:
     """The pad byte with these buttons held."""
     value = 0
@@ -89,6 +89,14 @@ class NativeGame:
     def facts(self) -> Facts:
         self._lib.host_facts(self._facts)
         return Facts(*self._facts)
+
+    def read(self, name: str) -> int:
+        """One fact as it was at the last look."""
+        return int(self._facts[_INDEX[name]])
+
+    def look(self) -> None:
+        """Takes the facts that read() gives."""
+        self._lib.host_facts(self._facts)
 
     def position(self) -> tuple[int, int, int]:
         """x, y, 1 when dead or 2 when past the goal: quicker than all facts."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .art import PRIORITY, PALETTE_LINE, Pixels, TileSet, load_pixels, zone_palette_rgb
+from .art import PALETTE_LINE, PRIORITY, Pixels, TileSet, load_pixels, zone_palette_rgb
 from .blocks import _shifted
-from .level_text import ZONES, LevelSource
+from .level_source import ZONES, LevelSource
 from .terrain import Mask
 
 BAND = 12

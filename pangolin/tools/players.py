@@ -125,9 +125,7 @@ class Summary:
         return len({(x, y) for end, x, y in self.ends() if end == "death"})
 
 
-def summarise(
-    game: NativeGame, start: bytes, name: str, n_episodes: int, seed: int = 0
-) -> Summary:
+def summarise(game: NativeGame, start: bytes, name: str, n_episodes: int, seed: int = 0) -> Summary:
     rng = random.Random(seed)
     summary = Summary(name)
     for _ in range(n_episodes):

@@ -15,20 +15,31 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from . import art
-from .level_text import ZONES, LevelError, LevelSource, read_level
+from .level_source import ZONES, LevelError, LevelSource
+from .level_text import read_level
 from .paint import MAX_TILES, count_tiles, paint_image
 
 SKY = (40, 40, 64)
-PICTURE_OF = {"goal_post": "goal", "fan": "spring_up", "conveyor": "crumble",
-              "crusher": "spikes_up"}
+PICTURE_OF = {
+    "goal_post": "goal",
+    "fan": "spring_up",
+    "conveyor": "crumble",
+    "crusher": "spikes_up",
+}
 GRID_PX = 256
 
 
 def _picture(name: str, sub: int) -> tuple[str, bool, bool]:
     """Picture, mirrored sideways, upside down."""
     if name == "spring":
-        picture = ("spring_up", "spring_side", "spring_up", "spring_side", "spring_diag",
-                   "spring_diag")[sub]
+        picture = (
+            "spring_up",
+            "spring_side",
+            "spring_up",
+            "spring_side",
+            "spring_diag",
+            "spring_diag",
+        )[sub]
         return picture, sub in (3, 5), sub == 2
     if name == "spikes":
         return ("spikes_up", "spikes_side", "spikes_up", "spikes_side")[sub], sub == 3, sub == 2
@@ -90,8 +101,9 @@ def fold(image: Image.Image, rows: int, scale: int) -> Image.Image:
     part = -(-image.width // rows)
     out = Image.new("RGB", (part, image.height * rows))
     for row in range(rows):
-        out.paste(image.crop((row * part, 0, (row + 1) * part, image.height)),
-                  (0, row * image.height))
+        out.paste(
+            image.crop((row * part, 0, (row + 1) * part, image.height)), (0, row * image.height)
+        )
     return out.resize((max(1, part // scale), max(1, out.height // scale)), Image.Resampling.BOX)
 
 
@@ -101,8 +113,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path)
     parser.add_argument("--scale", type=int, default=2, help="shrink by this factor")
     parser.add_argument("--rows", type=int, default=4, help="rows to fold the act into")
-    parser.add_argument("--area", type=int, nargs=4, metavar=("X", "Y", "W", "H"),
-                        help="only this part, unfolded, at full size")
+    parser.add_argument(
+        "--area",
+        type=int,
+        nargs=4,
+        metavar=("X", "Y", "W", "H"),
+        help="only this part, unfolded, at full size",
+    )
     arguments = parser.parse_args(argv)
     try:
         source = read_level(arguments.level)
@@ -119,8 +136,10 @@ def main(argv: list[str] | None = None) -> int:
     image.save(out)
     n_tiles = count_tiles(source)
     print(f"{out}: {image.width}x{image.height}")
-    print(f"{n_tiles} distinct tiles of {MAX_TILES}" + (
-        ": the rarest will be merged, look at the act" if n_tiles > MAX_TILES else ""))
+    print(
+        f"{n_tiles} distinct tiles of {MAX_TILES}"
+        + (": the rarest will be merged, look at the act" if n_tiles > MAX_TILES else "")
+    )
     return 0
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from . import integration
 from .compile_level import Compiled
 from .emulator import INTEGRATION, Emulator
-from .level_text import ZONES, LevelError, LevelSource
+from .level_source import ZONES, LevelError, LevelSource
 from .players import WARM_UP_FRAMES
 from .rom import ROOT, BuildError, build_rom, sha1
 from .save_states import compress, save_canonical

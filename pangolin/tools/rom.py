@@ -17,12 +17,28 @@ from .rom_assets import write_assets
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "src"
 PREFIX = "m68k-linux-gnu-"
-FLAGS = (
-    "-std=gnu11 -m68000 -mstrict-align -fno-store-merging -O3 -ffreestanding -nostdlib -fno-pic "
-    "-fomit-frame-pointer -fwrapv -fno-tree-slp-vectorize "
-    "-flto -flto-partition=one -frandom-seed=pangolin -fno-builtin -fno-tree-loop-distribute-patterns -Wall -Wextra"
-).split()
+FLAGS = [
+    "-std=gnu11",
+    "-m68000",
+    "-mstrict-align",
+    "-fno-store-merging",
+    "-O3",
+    "-ffreestanding",
+    "-nostdlib",
+    "-fno-pic",
+    "-fomit-frame-pointer",
+    "-fwrapv",
+    "-fno-tree-slp-vectorize",
+    "-flto",
+    "-flto-partition=one",
+    "-frandom-seed=pangolin",
+    "-fno-builtin",
+    "-fno-tree-loop-distribute-patterns",
+    "-Wall",
+    "-Wextra",
+]
 MIN_SIZE = 512 * 1024
+PLANE_A_TILE = 0xC000 // 32  # as in src/rom/vdp.h
 _ODD_ACCESS = re.compile(
     r"\t[a-z]+[wl] .*?(%(a[0-7]|sp|fp)@\(-?\d*[13579]\)|(?<![#<+\w])(00)?[0-9a-f]+[13579bdf] <)"
 )
@@ -54,6 +70,14 @@ def _check_alignment(elf: Path) -> None:
         raise BuildError("word accesses at odd addresses:\n" + "\n".join(odd[:10]))
 
 
+def _check_room(compiled: list[Compiled], first_tiles: list[int]) -> None:
+    """Tiles of objects, background and terrain must end below plane A."""
+    for act in compiled:
+        end = first_tiles[act.source.zone] + act.n_tiles
+        if end > PLANE_A_TILE:
+            raise BuildError(f"{act.c_file.stem}: {end - PLANE_A_TILE} tiles too many for VRAM")
+
+
 def finish_image(image: bytes) -> bytes:
     """Pads to a power of two and sets the header's ROM end and checksum."""
     size = MIN_SIZE
@@ -76,7 +100,7 @@ def build_rom(levels: Iterable[Path], out: Path) -> tuple[bytes, list[Compiled]]
     out.mkdir(parents=True, exist_ok=True)
     compiled = [compile_level(path, out) for path in levels]
     write_table(out / "table.c", [(c.source.zone, c.source.act) for c in compiled])
-    write_assets(out / "assets.c")
+    _check_room(compiled, write_assets(out / "assets.c"))
     sources = [
         *sorted(SOURCES.rglob("*.[cs]")),
         out / "table.c",

@@ -7,16 +7,53 @@ from pathlib import Path
 import numpy as np
 
 from . import art
-from .level_text import ZONES
+from .level_source import ZONES
 
-PICTURES = (
-    "ring sparkle dust life spring_up spring_side spring_diag spikes_up spikes_side platform "
-    "crumble wall fragment checkpoint goal walker flyer shot explosion fan conveyor crusher"
-).split()
-PLAYER_PICTURES = (
-    "idle walk_0 walk_45 walk_90 walk_135 run_0 run_45 run_90 run_135 ball spindash crouch skid "
-    "push hurt dead spring victory balance"
-).split()
+PICTURES = [
+    "ring",
+    "sparkle",
+    "dust",
+    "life",
+    "spring_up",
+    "spring_side",
+    "spring_diag",
+    "spikes_up",
+    "spikes_side",
+    "platform",
+    "crumble",
+    "wall",
+    "fragment",
+    "checkpoint",
+    "goal",
+    "walker",
+    "flyer",
+    "shot",
+    "explosion",
+    "fan",
+    "conveyor",
+    "crusher",
+]
+PLAYER_PICTURES = [
+    "idle",
+    "walk_0",
+    "walk_45",
+    "walk_90",
+    "walk_135",
+    "run_0",
+    "run_45",
+    "run_90",
+    "run_135",
+    "ball",
+    "spindash",
+    "crouch",
+    "skid",
+    "push",
+    "hurt",
+    "dead",
+    "spring",
+    "victory",
+    "balance",
+]
 
 
 def _words(data: bytes) -> list[int]:
@@ -68,7 +105,9 @@ def _player() -> str:
         if names[name] != expected:
             raise ValueError(f"pangolin.json: {name} must be consecutive cells")
     return (
-        "const u16 player_cells[][256] = {\n" + ",\n".join(rows) + "};\n"
+        "const u16 player_cells[][256] = {\n"
+        + ",\n".join(rows)
+        + "};\n"
         + _table("const u8 player_first_cell[]", [names[n][0] for n in PLAYER_PICTURES])
     )
 
@@ -83,7 +122,8 @@ def _font() -> str:
     return _table("const u16 font_tiles[]", _words(data))
 
 
-def _zone(number: int, zone: str) -> tuple[str, str]:
+def _zone(number: int, zone: str) -> tuple[str, str, int]:
+    """C tables, the entry of zone_art, and the number of tiles."""
     tiles, words = art.cut_picture(
         art.load_pixels(f"zones/{zone}/background.png"), art.PALETTE_LINE["background"]
     )
@@ -101,7 +141,7 @@ def _zone(number: int, zone: str) -> tuple[str, str]:
     entry = (
         f"{{bg_tiles_{n}, {len(tiles) // 32}, bg_words_{n}, palettes_{n}, bands_{n}, {len(bands)}}}"
     )
-    return text, entry
+    return text, entry, len(tiles) // 32
 
 
 def _title() -> str:
@@ -115,17 +155,19 @@ def _title() -> str:
     )
 
 
-def write_assets(path: Path) -> None:
-    """Writes all pictures as one C file."""
+def write_assets(path: Path) -> list[int]:
+    """Writes all pictures as one C file; returns each zone's first free tile in VRAM."""
     zones = [_zone(i, zone) for i, zone in enumerate(ZONES)]
     path.write_text(
         '#include "rom/assets.h"\n'
         + _objects()
         + _player()
         + _font()
-        + "".join(text for text, _ in zones)
+        + "".join(text for text, _, _ in zones)
         + "const ZoneArt zone_art[3] = {"
-        + ", ".join(entry for _, entry in zones)
+        + ", ".join(entry for _, entry, _ in zones)
         + "};\n"
         + _title()
     )
+    n_objects = len(art.load_objects().tiles) // 32
+    return [1 + n_objects + n_tiles for _, _, n_tiles in zones]

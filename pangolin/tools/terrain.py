@@ -6,6 +6,7 @@ the left. Everything a level file draws ends here; blocks.py and paint.py cut it
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Arc:
 def dense(points: Sequence[Point], step: float = 0.5) -> list[Point]:
     """The polyline with a point at least every step pixels."""
     out: list[Point] = [points[0]]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         n = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / step))
         out.extend((x0 + (x1 - x0) * i / n, y0 + (y1 - y0) * i / n) for i in range(1, n + 1))
     return out
@@ -72,7 +73,9 @@ class Terrain:
         self.angle: tuple[Bytes, Bytes] = (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
         self.has_angle: tuple[Mask, Mask] = (np.zeros(shape, np.bool_), np.zeros(shape, np.bool_))
 
-    def fill_columns(self, path: Sequence[Point], below: bool, thick: int | None, kind: str) -> None:
+    def fill_columns(
+        self, path: Sequence[Point], below: bool, thick: int | None, kind: str
+    ) -> None:
         """Solid under (or over) a path that goes from left to right.
 
         :param thick: pixels of solid, None for all the way to the level's edge
@@ -97,15 +100,17 @@ class Terrain:
         for solid in self.solid:
             solid[top:bottom, x] = True
 
-    def stamp_path(self, points: Sequence[Point], reverse: bool, layers: Iterable[int] = (0, 1)) -> None:
+    def stamp_path(
+        self, points: Sequence[Point], reverse: bool, layers: Iterable[int] = (0, 1)
+    ) -> None:
         """Remembers the angle along a path; reverse where the solid is on the left hand."""
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
             dx, dy = (x0 - x1, y0 - y1) if reverse else (x1 - x0, y1 - y0)
             if dx or dy:
                 self.stamp((x0 + x1) / 2, (y0 + y1) / 2, angle_of_heading(dx, dy), layers)
 
     def stamp(self, x: float, y: float, angle: int, layers: Iterable[int] = (0, 1)) -> None:
-        col, row = int(math.floor(x)), int(math.floor(y))
+        col, row = math.floor(x), math.floor(y)
         if 0 <= col < self.width and 0 <= row < self.height:
             for layer in layers:
                 self.angle[layer][row, col] = angle
@@ -140,9 +145,7 @@ class Terrain:
         for solid in self.solid:
             solid[y0:y1, x0:x1][inside] = kind == "solid"
         clockwise = area > 0
-        self.stamp_path(
-            dense([*corners, corners[0]]), reverse=clockwise == (kind == "air")
-        )
+        self.stamp_path(dense([*corners, corners[0]]), reverse=clockwise == (kind == "air"))
 
     def tube(self, path: Sequence[Point], width: float) -> None:
         """Carves a corridor with round walls through whatever is solid."""
@@ -164,7 +167,7 @@ class Terrain:
 
     def _stamp_tube(self, points: npt.NDArray[np.float64], half: float) -> None:
         fine = dense([(float(x), float(y)) for x, y in points], 0.5)
-        for (x0, y0), (x1, y1) in zip(fine, fine[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(fine):
             length = math.hypot(x1 - x0, y1 - y0)
             ux, uy = (x1 - x0) / length, (y1 - y0) / length
             for nx, ny in ((uy, -ux), (-uy, ux)):

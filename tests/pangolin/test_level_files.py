@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pangolin.tools.level_text import LevelError, read_level
+from pangolin.tools.level_source import LevelError
+from pangolin.tools.level_text import read_level
 
 HEAD = "zone CanopyZone\nact 1\nsize 1280 512\nstart 100 g\nat 0 400\nflat 1280\n"
 

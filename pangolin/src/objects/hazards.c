@@ -16,6 +16,11 @@ void spikes_step(Slot *s)
         player_hurt(s->x >> 16);
 }
 
+static s16 feet_depth(void)
+{
+    return -HIT_DIST(sense_down(PLAYER_X, PLAYER_Y + player_radius(), G.p.layer));
+}
+
 /* A block that drops and climbs back: a = travel in px, b = period in frames. */
 void crusher_step(Slot *s)
 {
@@ -36,6 +41,8 @@ void crusher_step(Slot *s)
         y = MAX((s16)d->y, d->y + d->a - 2 * (t - rise_from));
     s->y = PX(y);
     u8 touch = solid_touch(s, 16, 16);
+    if (touch == TOUCH_BOTTOM && feet_depth() > LAND_SLACK)
+        player_die();
     if (touch == TOUCH_BOTTOM || (y > old_y && player_overlaps(s, 8, 16) && PLAYER_Y > y))
         player_hurt(s->x >> 16);
 }

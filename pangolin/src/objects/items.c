@@ -7,10 +7,8 @@
 
 void rings_reset(void)
 {
-    G.ring_lo = 0;
-    G.ring_hi = 0;
     G.lost_active = 0;
-    for (u16 i = 0; i < MAX_RINGS; i++)
+    for (u16 i = 0; i < L->n_rings; i++)
         G.ring_taken[i] = 0;
     for (u16 i = 0; i < MAX_LOST; i++)
         G.lost[i].life = 0;
@@ -133,7 +131,7 @@ void goal_step(Slot *s)
 {
     s->frame = G.end_bonus && G.p.finished < CLEAR_DELAY ? (G.frame >> 2) & 3 : 0;
     if (G.end_bonus && G.p.finished >= CLEAR_DELAY)
-        s->frame = 2;
+        s->frame = 3;
 }
 
 static const u8 effect_frames[OBJ_DUST + 1] = {

@@ -82,13 +82,21 @@ static u8 is_out_of_reach(const Slot *s, s16 left, s16 right)
     return home < left || home >= right;
 }
 
+/* All asleep, the window empty at the camera's left: what lies between the place of a death and
+ * the checkpoint must not wake on the way back. */
 void objects_reset(void)
 {
-    G.obj_lo = 0;
-    G.obj_hi = 0;
-    for (u16 i = 0; i < N_SLOTS; i++)
+    s16 left = G.cam_x - WAKE_PX;
+    u16 i = G.obj_lo;
+    while (i && (s16)L->objs[i - 1].x >= left)
+        i--;
+    while (i < L->n_objs && (s16)L->objs[i].x < left)
+        i++;
+    G.obj_lo = i;
+    G.obj_hi = i;
+    for (i = 0; i < N_SLOTS; i++)
         G.slots[i].type = OBJ_NONE;
-    for (u16 i = 0; i < MAX_OBJS; i++)
+    for (i = 0; i < L->n_objs; i++)
         G.obj_flags[i] = 0;
 }
 

@@ -172,6 +172,11 @@ void fan_step(Slot *s)
         p->vy = 0;
     }
     p->jumping = 0;
+    if (p->hurt) {
+        /* Held up under a roof the helpless one would never come down again. */
+        p->hurt = 0;
+        p->invulnerable = INVULNERABLE_FRAMES;
+    }
     p->vy = MAX(p->vy - FAN_LIFT, FAN_MAX);
 }
 

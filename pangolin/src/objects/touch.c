@@ -7,6 +7,24 @@ u8 player_overlaps(const Slot *s, s16 half_w, s16 half_h)
     return !G.p.dead && ABS(dx) < half_w + FOOT_X && ABS(dy) < half_h + player_radius() - 2;
 }
 
+/* Carried with the head into a roof: crushed. */
+static void meet_roof(void)
+{
+    if (probe_up(PLAYER_X, PLAYER_Y - player_radius() + LAND_SLACK, G.p.layer) < 0)
+        player_die();
+}
+
+/* Carried aside, but not into a wall. */
+static void carry(s16 moved_x)
+{
+    Player *p = &G.p;
+    p->x += PX(moved_x);
+    s16 x = PLAYER_X, y = PLAYER_Y;
+    s16 d = moved_x > 0 ? probe_right(x + PUSH_X, y, p->layer) : probe_left(x - PUSH_X, y, p->layer);
+    if (d < 0 && d > -24)
+        p->x += moved_x > 0 ? PX(d) : -PX(d);
+}
+
 static void stand_on(Slot *s, s16 half_h)
 {
     Player *p = &G.p;
@@ -27,7 +45,8 @@ static u8 keep_riding(Slot *s, s16 half_w, s16 half_h, s16 moved_x)
     Player *p = &G.p;
     if (p->ride != (u8)(s - G.slots) + 1)
         return 0;
-    p->x += PX(moved_x);
+    if (moved_x)
+        carry(moved_x);
     s16 dx = PLAYER_X - (s16)(s->x >> 16);
     if (ABS(dx) >= half_w + FOOT_X || !p->grounded) {
         p->ride = 0;
@@ -36,6 +55,7 @@ static u8 keep_riding(Slot *s, s16 half_w, s16 half_h, s16 moved_x)
         return 0;
     }
     p->y = s->y - PX(half_h + 1 + player_radius());
+    meet_roof();
     return 1;
 }
 

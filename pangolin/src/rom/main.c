@@ -66,12 +66,12 @@ static void load(u8 part)
 static void build(void)
 {
     sprites_begin();
+    screens_build(); /* words stand before the things of the act */
     if (is_level_shown()) {
         scroll_build();
         hud_build();
         sprites_build();
     }
-    screens_build();
     sprites_end();
 }
 

@@ -73,21 +73,21 @@ void screens_build(void)
         act_name(L->zone, L->act);
         break;
     case MODE_CLEAR:
-        sprite_text(116, 72, "ACT CLEAR");
+        sprite_text(124, 48, "ACT CLEAR");
         format_number(line, 5, G.bonus_time, ' ');
         line[5] = 0;
-        sprite_text(108, 96, "TIME");
-        sprite_text(172, 96, line);
+        sprite_text(116, 64, "TIME");
+        sprite_text(164, 64, line);
         format_number(line, 5, G.bonus_rings, ' ');
-        sprite_text(108, 112, "RINGS");
-        sprite_text(172, 112, line);
+        sprite_text(116, 76, "RINGS");
+        sprite_text(164, 76, line);
         break;
     case MODE_OVER:
-        sprite_text(124, 100, "GAME OVER");
+        sprite_text(124, 64, "GAME OVER");
         break;
     default:
         if (G.paused)
-            sprite_text(140, 100, "PAUSE");
+            sprite_text(140, 64, "PAUSE");
         break;
     }
 }

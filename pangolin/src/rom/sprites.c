@@ -35,6 +35,8 @@ void sprites_keep(void)
 void sprites_begin(void)
 {
     n_sprites = n_hud_sprites;
+    if (n_sprites) /* sprites_end may have made it the last one */
+        table[n_sprites - 1].size_link = (table[n_sprites - 1].size_link & 0xFF00) | n_sprites;
 }
 
 /* x, y: top left on screen; attribute: palette, flips and tile. */
