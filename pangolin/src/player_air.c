@@ -100,13 +100,13 @@ static void turn_back(Player *p, s32 old_x, s32 old_y)
     player_land(HIT_ANGLE(floor));
 }
 
-/* Out of solid ground, which only objects and layers can bring about: up where the surface is near,
- * else the shortest way; a life where none is short. */
+/* Out of solid ground, which only objects and layers can bring about: sideways where the feet
+ * stand, else up where the surface is near, else the shortest way; a life where none is short. */
 void player_push_out(void)
 {
     Player *p = &G.p;
     s16 x = PLAYER_X, y = PLAYER_Y, best = DEEP, way = 0;
-    for (u8 q = 0; q < 4; q++) {
+    for (u8 q = p->grounded; q < 4; q += p->grounded + 1) {
         s16 d = HIT_DIST(sense(q, x, y, p->layer));
         if (d > best) {
             best = d;

@@ -20,7 +20,8 @@ static void carry(s16 moved_x)
     Player *p = &G.p;
     p->x += PX(moved_x);
     s16 x = PLAYER_X, y = PLAYER_Y;
-    s16 d = moved_x > 0 ? probe_right(x + PUSH_X, y, p->layer) : probe_left(x - PUSH_X, y, p->layer);
+    s16 d = moved_x > 0 ? probe_right(x + PUSH_X, y, p->layer)
+                        : probe_left(x - PUSH_X, y, p->layer);
     if (d < 0 && d > -24)
         p->x += moved_x > 0 ? PX(d) : -PX(d);
 }
