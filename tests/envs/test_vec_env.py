@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -30,13 +31,19 @@ def make_env_fns(game: str) -> list[Any]:
     return [functools.partial(make, reward_scale=0.5)] * N_ENVS
 
 
+@pytest.fixture(scope="module")
+def stock() -> Iterator[Any]:
+    """SB3's own, started once: its workers import torch and take their time."""
+    venv = VecTransposeImage(VecFrameStack(SubprocVecEnv(make_env_fns("Airstriker-Genesis-v0")), 4))
+    yield venv
+    venv.close()
+
+
 @pytest.fixture(params=[1, 2], ids=lambda n: f"{n}-workers")
-def both(request: pytest.FixtureRequest, airstriker: str) -> Any:
+def both(request: pytest.FixtureRequest, airstriker: str, stock: Any) -> Iterator[Any]:
     ours = SonicVecEnv(make_env_fns(airstriker), n_workers=request.param, n_stack=4)
-    stock = VecTransposeImage(VecFrameStack(SubprocVecEnv(make_env_fns(airstriker)), 4))
     yield ours, stock
     ours.close()
-    stock.close()
 
 
 def assert_same_infos(ours: list[dict[str, Any]], stock: list[dict[str, Any]]) -> None:
