@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: train test lint check format clean rom fuzz
+.PHONY: train test lint check format clean rom check-rom fuzz
 
 train: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.train --algo ppo $(ARGS)
@@ -51,6 +51,9 @@ $(VENV)/.dev: $(VENV)/.test
 
 rom:
 	$(MAKE) -C pangolin rom
+
+check-rom:
+	$(MAKE) -C pangolin check-rom
 
 fuzz:
 	$(MAKE) -C pangolin fuzz

@@ -85,6 +85,7 @@ class Watch:
 
     def restart(self) -> None:
         self.still = 0
+        self.hanging = 0
         self._before = self._read()
 
     def after_step(self) -> None:
@@ -104,9 +105,21 @@ class Watch:
         self.hanging = self.hanging + 1 if is_hung and not self.still else 0
         self._place = (x, y)
         if self.hanging > HANG_FRAMES:
-            raise Mismatch(f"hangs in the air at {x},{y}")
+            self._break_free(x, y)
         if self.still > STILL_FRAMES:
             self._leave_pause()
+
+    def _break_free(self, x: int, y: int) -> None:
+        """Held by a fan under a roof one hangs too, but can steer out of it."""
+        hung = self.both.save()
+        for button in ("LEFT", "RIGHT"):
+            for _ in range(STILL_FRAMES):
+                self.both.step(BUTTONS[button])
+            if (self.both.native.read("x"), self.both.native.read("y")) != (x, y):
+                self.restart()
+                return
+            self.both.load(hung)
+        raise Mismatch(f"hangs in the air at {x},{y}")
 
     def _leave_pause(self) -> None:
         for pad_byte in (0, BUTTONS["START"], 0):
