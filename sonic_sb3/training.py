@@ -117,7 +117,7 @@ def train(
     find_rom(settings.env)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env)
     job = Job(settings, hyperparameters, folder, output)
-    with folder.locked():
+    with folder.locked(), stop_signals():
         try:
             model = _prepare(job, appends=False)
             manifest = _make_manifest(job, model)
@@ -141,7 +141,7 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
     manifest = folder.read_manifest()
     settings, hyperparameters = read_settings(manifest, str(folder.manifest))
     job = Job(settings, hyperparameters, folder, output)
-    with folder.locked():
+    with folder.locked(), stop_signals():
         if "finished_at" in manifest:
             raise RunFolderError(f"{folder.path} is finished: there is nothing to resume")
         if manifest.get("rom_sha1") != rom_sha1(settings.env):
@@ -192,8 +192,7 @@ def _learn_and_evaluate(
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
-    with stop_signals():
-        result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
+    result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
     manifest["finished_at"] = _now()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
@@ -213,18 +212,17 @@ def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) 
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
-        with stop_signals():
-            try:
-                if n_left > 0:
-                    model.learn(
-                        n_left,
-                        CallbackList(callbacks),
-                        log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
-                        reset_num_timesteps=snapshot is None,
-                    )
-            except StoppedBySignal:
-                keep_snapshots.write_newest()
-                raise
+        try:
+            if n_left > 0:
+                model.learn(
+                    n_left,
+                    CallbackList(callbacks),
+                    log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
+                    reset_num_timesteps=snapshot is None,
+                )
+        except StoppedBySignal:
+            keep_snapshots.write_newest()
+            raise
         return keep_snapshots.elapsed_s
     finally:
         assert model.env is not None

@@ -75,10 +75,11 @@ class WorkerHandle:
         own_fns = cloudpickle.dumps(list(self.env_fns))
         first = self.env_indices.start
         args = (worker_pipe, parent_pipe, own_fns, first, self.n_stack, _known_proofs)
-        self._process = self.context.Process(target=run_worker, args=args, daemon=True)
-        self._process.start()
+        process = self.context.Process(target=run_worker, args=args, daemon=True)
+        process.start()
+        # Only now: a signal may come at any time, and what was not started cannot be joined.
+        self._process, self._pipe = process, parent_pipe
         worker_pipe.close()
-        self._pipe = parent_pipe
 
     def wait_until_ready(self) -> None:
         """Wait for its envs to be made. :raises SonicError: What the envs themselves raise."""
@@ -146,8 +147,9 @@ class WorkerHandle:
         return None if self._process is None else self._process.pid
 
     def ask_to_close(self) -> None:
-        """Tell it to end by itself."""
-        self._try_to_send(("close",))
+        """Tell it to end by itself, if it was started at all."""
+        if self._pipe is not None:
+            self._try_to_send(("close",))
 
     def end(self, timeout_s: float = 0.0) -> None:
         """Wait for its end, then make sure of it. :param timeout_s: How long to wait."""
