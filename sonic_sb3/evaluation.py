@@ -89,14 +89,18 @@ class PlannedEpisodes(gym.Wrapper[Any, Any, Any, Any]):
     :param plan: Seed and level of each episode; after the last the env goes on as it likes.
     """
 
+    snapshot_attributes = ("_n_begun",)
+
     def __init__(self, env: gym.Env[Any, Any], plan: Sequence[tuple[int, str]]) -> None:
         super().__init__(env)
-        self._plan = iter(plan)
+        self._plan = plan
+        self._n_begun = 0
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        planned = next(self._plan, None)
-        if planned is not None:
-            kwargs = {"seed": planned[0], "options": {"level": planned[1]}}
+        if self._n_begun < len(self._plan):
+            seed, level = self._plan[self._n_begun]
+            kwargs = {"seed": seed, "options": {"level": level}}
+        self._n_begun += 1
         return self.env.reset(**kwargs)
 
 

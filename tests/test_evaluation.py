@@ -1,0 +1,88 @@
+"""Evaluations: what they depend on, and what their numbers mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sonic_sb3.actors import BASELINES
+from sonic_sb3.envs.vec_env import SonicVecEnv
+from sonic_sb3.evaluation import EvaluationResult, evaluate, summarise
+from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+
+
+def play(game: str, n_episodes: int = 5) -> EvaluationResult:
+    overrides = {"env_kwargs.max_episode_steps": 80}
+    hyperparameters = load_hyperparameters("ppo", game, overrides=overrides)
+    return evaluate(
+        BASELINES["random"], game, ["Level1"], hyperparameters, n_episodes=n_episodes, seed=7
+    )
+
+
+def test_a_dying_worker_changes_nothing(airstriker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = play(airstriker)
+    step_async = SonicVecEnv.step_async
+    n_steps = 0
+
+    def step_and_kill(self: SonicVecEnv, actions: Any) -> None:
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps in (15, 70):
+            os.kill(self.worker_pids[n_steps % 2] or 0, signal.SIGKILL)
+        step_async(self, actions)
+
+    monkeypatch.setattr(SonicVecEnv, "step_async", step_and_kill)
+    result = play(airstriker)
+    assert result.episodes == expected.episodes
+    np.testing.assert_array_equal(result.best_input_movie, expected.best_input_movie)
+
+
+def test_episodes_have_seeds_of_their_own(airstriker: str) -> None:
+    episodes = play(airstriker).episodes
+    assert [(e.index, e.seed) for e in episodes] == [(k, 7 + k) for k in range(5)]
+    assert len({e.action_counts for e in episodes}) == 5
+
+
+def test_summary_counts_and_averages(airstriker: str) -> None:
+    episode = play(airstriker, 1).episodes[0]
+    facts = [(True, 1.0, 40.0), (True, 1.0, 50.0), (False, 0.25, 300.0)]
+    episodes = [
+        dataclasses.replace(
+            episode,
+            is_success=success,
+            progress=progress,
+            game_time_s=time_s,
+            end_reason="completed" if success else "time_limit",
+        )
+        for success, progress, time_s in facts
+    ]
+    summary = summarise(episodes)
+    assert summary.completion_rate == pytest.approx(2 / 3)
+    assert summary.means["progress"] == pytest.approx(0.75)
+    assert summary.means["completion_time_s"] == 45.0
+    assert summary.end_reasons == {"completed": 2, "time_limit": 1}
+    assert "contest_score" not in summary.means, "a fact the game does not have is absent"
+
+
+def test_wilson_interval_against_the_textbook() -> None:
+    # Newcombe (1998), table I: 81 of 263, and 0 of 20.
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_bootstrap_interval_covers_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for k in range(200):
+        interval = bootstrap_mean_interval(rng.normal(3.0, 1.0, 40).tolist(), seed=k)
+        assert interval is not None
+        hits += interval[0] <= 3.0 <= interval[1]
+    assert 0.90 <= hits / 200 <= 0.99
+    assert bootstrap_mean_interval([1.0]) is None
