@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -113,7 +113,6 @@ def evaluate(
     n_episodes: int,
     seed: int,
     deterministic: bool = False,
-    on_episode: Callable[[Episode], None] | None = None,
 ) -> EvaluationResult:
     """
     Play episodes in worker processes. The result depends on the arguments alone.
@@ -125,7 +124,6 @@ def evaluate(
     :param n_episodes: How many, at least 1.
     :param seed: Episode k gets seed + k.
     :param deterministic: Take the most probable action instead of drawing one.
-    :param on_episode: Called as episodes end, in the order in which they do.
     """
     n_envs = min(n_episodes, MAX_EVAL_ENVS)
     env_kwargs = {**hyperparameters.env_kwargs.written(), "record_inputs": True}
@@ -147,8 +145,6 @@ def evaluate(
             episodes.append(episode)
             if best is None or _rank(episode) > _rank(best[0]):
                 best = (episode, movie)
-            if on_episode is not None:
-                on_episode(episode)
     finally:
         vec_env.close()
     assert best is not None

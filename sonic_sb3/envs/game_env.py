@@ -82,11 +82,6 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         """The level being played."""
         return self.emulator.level
 
-    @property
-    def has_progress(self) -> bool:
-        """Whether info will tell progress, success and contest score."""
-        return self.game.has_progress
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Frame, Info]:

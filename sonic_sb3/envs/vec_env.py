@@ -78,8 +78,7 @@ class SonicVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         for worker in self._workers:
-            own = slice(worker.env_indices.start, worker.env_indices.stop)
-            worker.send("reset", self._seeds[own], self._options[own])
+            worker.send("reset", self._seeds[worker.rows], self._options[worker.rows])
         self.reset_infos = [info for worker in self._workers for info in worker.receive()]
         self._reset_seeds()
         self._reset_options()
@@ -88,8 +87,7 @@ class SonicVecEnv(VecEnv):
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         self._batch.actions[...] = actions
         for worker in self._workers:
-            own = slice(worker.env_indices.start, worker.env_indices.stop)
-            worker.send_step(self._batch.actions[own])
+            worker.send_step(self._batch.actions[worker.rows])
         self.waiting = True
 
     def step_wait(self) -> VecEnvStepReturn:

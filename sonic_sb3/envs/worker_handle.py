@@ -142,6 +142,11 @@ class WorkerHandle:
         return self._snapshot
 
     @property
+    def rows(self) -> slice:
+        """Its envs' rows in everything that has one row per env."""
+        return slice(self.env_indices.start, self.env_indices.stop)
+
+    @property
     def pid(self) -> int | None:
         """Of the process."""
         return None if self._process is None else self._process.pid
@@ -246,11 +251,10 @@ class WorkerHandle:
         if self._snapshot is not None:
             self._try_to_send(("set_snapshots", self._snapshot))
             self._receive()
-        own = slice(self.env_indices.start, self.env_indices.stop)
         answer = None
         for index, entry in enumerate(self._journal):
             if isinstance(entry, np.ndarray):
-                self._batch[0].actions[own] = entry
+                self._batch[0].actions[self.rows] = entry
                 self._try_to_send(STEP)
             else:
                 self._try_to_send(entry)
