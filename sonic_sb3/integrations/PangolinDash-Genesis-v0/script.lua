@@ -5,7 +5,7 @@ local TIME_POINTS = 1000
 
 -- x of the goal line by 16 * zone + act.
 local end_x = {
-    [0] = 6912,
+    [0] = 5592,
     [1] = 7680,
     [2] = 9360,
     [16] = 6884,
