@@ -51,11 +51,11 @@ def read_file(path: Path, max_bytes: int, follows_links: bool = False) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise StrangeFileError(f"{path}: expected a file, it is something else")
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        size = max(status.st_size, len(content))
-        raise StrangeFileError(f"{path}: expected at most {max_bytes:,} bytes, it has {size:,}")
-    return content
+        if status.st_size > max_bytes:
+            raise StrangeFileError(
+                f"{path}: expected at most {max_bytes:,} bytes, it has {status.st_size:,}"
+            )
+        return file.read(status.st_size)
 
 
 def check_folder(folder: Path) -> None:

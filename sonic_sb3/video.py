@@ -63,6 +63,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _replay(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]) -> None:
+    parent = multiprocessing.parent_process()
     emulator = Emulator(game_id, level)
     emulator.reset()
     picture = _enlarge(emulator.screen())
@@ -79,6 +80,8 @@ def _replay(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.ui
         writer.send(None)
         writer.send(picture)
         for buttons in input_movie:
+            if parent is not None and not parent.is_alive():
+                sys.exit(1)
             emulator.run_frame(buttons)
             picture = _enlarge(emulator.screen())
             writer.send(picture)
