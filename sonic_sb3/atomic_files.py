@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: written under a temporary name, synced, renamed."""
+"""
+Files that are either whole or not there: written under a temporary name, synced, renamed; and files
+that grow by whole records.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sonic_sb3.errors import RunFolderError
+from sonic_sb3.full_disk import cannot_write, write_patiently
+
+_PART = ".part"  # in the names of files that are being written
 
 
 @contextmanager
@@ -21,12 +26,22 @@ def replacing(path: Path) -> Iterator[Path]:
     Give a temporary path beside the wanted one; rename it when all went well, delete it when not.
 
     :param path: The file to make or replace.
-    :raises RunFolderError: The disk is full, or writing is not allowed; the old file is intact.
+    :raises CannotWriteError: The disk is full, or writing is not allowed; the old file is intact.
     """
+    try:
+        with renaming(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@contextmanager
+def renaming(path: Path) -> Iterator[Path]:
+    """As :func:`replacing`, but an OSError stays one."""
     temporary = None
     try:
         descriptor, name = tempfile.mkstemp(
-            prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
+            prefix=f".{path.name}.", suffix=_PART + path.suffix, dir=path.parent
         )
         os.close(descriptor)
         temporary = Path(name)
@@ -35,19 +50,31 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
         _sync(path.parent)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is intact"
-        ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+    """
+    Replace a file, or nothing; waits for room where :func:`on_full_disk` says so.
+
+    :param path: The file.
+    :param parts: Its contents, one after the other.
+    :raises CannotWriteError: It cannot be written; the old file is intact.
+    """
+
+    def write() -> None:
+        with renaming(path) as temporary, temporary.open("wb") as file:
+            file.writelines(parts)
+
+    write_patiently(path, write)
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file, or nothing."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -58,6 +85,55 @@ def write_json(path: Path, data: Any) -> None:
 def write_yaml(path: Path, data: Any) -> None:
     """Replace a YAML file of plain data, or nothing."""
     write_text(path, yaml.safe_dump(data, sort_keys=False))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """
+    Delete what a killed process was writing.
+
+    :param folder: In which nobody writes now, with its subfolders.
+    """
+    for path in folder.rglob(f".*{_PART}*"):
+        with suppress(OSError):
+            path.unlink()
+
+
+class AppendedFile:
+    """
+    A file that grows by whole records, each handed to the system at once.
+
+    Where a record does not fit any more its beginning may stay behind; waiting for room, the rest
+    follows.
+
+    :param path: The file; its folder must be there. A link is not followed.
+    :param begins_anew: Empty it first.
+    :raises CannotWriteError: It cannot be written.
+    """
+
+    def __init__(self, path: Path, begins_anew: bool) -> None:
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        if begins_anew:
+            flags |= os.O_TRUNC
+        self._descriptor = write_patiently(path, lambda: os.open(path, flags, 0o644))
+        self._is_open = True
+
+    def append(self, record: bytes) -> None:
+        """Add a record. :raises CannotWriteError: It cannot be written, or not the whole of it."""
+        rest = memoryview(record)
+
+        def write() -> None:
+            nonlocal rest
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+        write_patiently(self.path, write)
+
+    def close(self) -> None:
+        """Close it; what was appended is already written."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
 
 
 def _sync(path: Path) -> None:

@@ -4,6 +4,7 @@ What happens during training beside learning: game statistics, evaluations, chec
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from tqdm import tqdm
 
 from sonic_sb3.actors import PolicyActor
-from sonic_sb3.atomic_files import replacing
+from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import save_model
@@ -215,8 +216,9 @@ class Evaluations(BaseCallback):
             values = [[getattr(e, name) for e in episodes] for _, episodes in self.history]
             if values[0][0] is not None:
                 arrays[key] = values
-        with replacing(self._folder.evaluations) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        write_bytes(self._folder.evaluations, buffer.getbuffer())
 
 
 class Progress(BaseCallback):

@@ -34,6 +34,23 @@ class RunFolderError(SonicError):
     """A run folder that is missing, incomplete, in use or cannot be written."""
 
 
+class CannotWriteError(RunFolderError):
+    """
+    A file that cannot be written: the disk is full, or a permission is gone.
+
+    :param message: Says so; the file that was there before is intact.
+    :param path: The file.
+    """
+
+    def __init__(self, message: str, path: object = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class NotFiniteError(SonicError):
+    """A loss, gradient or weight that is NaN or infinite: what was learned last is worthless."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
     Build the error for a name that is in no table, naming the closest known one.

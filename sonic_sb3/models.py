@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,14 @@ import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecEnv
 
-from sonic_sb3.atomic_files import replacing
-from sonic_sb3.errors import RunFolderError
+from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
+from sonic_sb3.weights_file import read_weights
 
 ALGORITHMS: dict[str, type[OnPolicyAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
@@ -78,8 +78,9 @@ def linear_schedule(text: str) -> Callable[[float], float]:
 
 def save_model(model: BaseAlgorithm, path: Path) -> None:
     """Replace an SB3 zip, or nothing."""
-    with replacing(path) as temporary:
-        model.save(temporary)
+    buffer = io.BytesIO()
+    model.save(buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def load_weights(model: BaseAlgorithm, path: Path) -> None:
@@ -90,8 +91,8 @@ def load_weights(model: BaseAlgorithm, path: Path) -> None:
     :param path: An SB3 zip.
     :raises RunFolderError: There is none, it is damaged, or it is of another network.
     """
-    with _explaining(path):
-        model.set_parameters(str(path), exact_match=True, device=model.device)
+    modules = {name: recursive_getattr(model, name) for name in model.get_parameters()}
+    model.set_parameters(read_weights(path, modules, model.device), device=model.device)
 
 
 def load_policy_weights(policy: BasePolicy, path: Path) -> None:
@@ -102,19 +103,5 @@ def load_policy_weights(policy: BasePolicy, path: Path) -> None:
     :param path: An SB3 zip.
     :raises RunFolderError: As :func:`load_weights`.
     """
-    with _explaining(path):
-        _, parameters, _ = load_from_zip_file(path, load_data=False, device=policy.device)
-        policy.load_state_dict(dict(parameters["policy"]))
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        # torch, zipfile and SB3 raise a dozen different types for damaged files.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunFolderError(
-            f"cannot load {path}: expected an SB3 zip with the weights of this run's network "
-            f"({reason})"
-        ) from error
+    weights = read_weights(path, {"policy": policy}, policy.device)
+    policy.load_state_dict(weights["policy"])

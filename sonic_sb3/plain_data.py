@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from sonic_sb3.atomic_files import replacing
+from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.strange_files import read_file
 
 _MAGIC = b"sonic_sb3 data 1\n"
 _DTYPES = frozenset(
@@ -25,6 +26,7 @@ _DTYPES = frozenset(
     for size in sizes
 ) | {"bool", "float32", "float64"}
 _MAX_HEAD_BYTES = 64_000_000
+_MAX_BYTES = 64_000_000_000  # a replay buffer may be among the data
 
 
 def save_data(path: Path, data: Any) -> None:
@@ -39,12 +41,11 @@ def save_data(path: Path, data: Any) -> None:
     """
     blobs: list[bytes | memoryview] = []
     head = json.dumps(_Encoder(blobs).encode(data)).encode()
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        checksum = 0
-        for part in (_MAGIC, len(head).to_bytes(8, "little"), head, *blobs):
-            checksum = zlib.crc32(part, checksum)
-            file.write(part)
-        file.write(checksum.to_bytes(4, "little"))
+    parts = [_MAGIC, len(head).to_bytes(8, "little"), head, *blobs]
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    write_bytes(path, *parts, checksum.to_bytes(4, "little"))
 
 
 def load_data(path: Path) -> Any:
@@ -55,7 +56,7 @@ def load_data(path: Path) -> Any:
     :raises RunFolderError: It is missing, cut off, changed or something else.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path, _MAX_BYTES)
     except OSError as error:
         raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
     start = len(_MAGIC) + 8

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.strange_files import StrangeFileError, read_file
 
 _MAX_BYTES = 1_000_000
 _MAX_VALUES = 20_000
@@ -33,13 +34,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     :raises SettingsError: It cannot be read, is not YAML, is too large, or is no mapping.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise SettingsError(f"{path}: expected at most {_MAX_BYTES} bytes of settings")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        text = read_file(path, _MAX_BYTES, follows_links=True).decode()
+    except StrangeFileError as error:
+        raise SettingsError(str(error)) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: expected text in UTF-8 ({error.reason})") from error
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"cannot read {str(path)!r}: {error}") from error
     return parse_mapping(text, str(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.atomic_files import replacing
+from sonic_sb3.atomic_files import write_bytes
 
 _WINDOW_EPISODES = 50
 
@@ -61,9 +62,10 @@ def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
     np.atleast_1d(axes)[-1].set_xlabel("timesteps")
     figure.suptitle(title)
     figure.tight_layout()
-    with replacing(picture) as temporary:
-        figure.savefig(temporary, dpi=120, metadata={"Software": ""})
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120, metadata={"Software": ""})
     plt.close(figure)
+    write_bytes(picture, png.getbuffer())
 
 
 def _running_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -24,6 +24,8 @@ from typing import Any
 
 from sonic_sb3.atomic_files import write_json, write_text, write_yaml
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.full_disk import cannot_write, write_patiently
+from sonic_sb3.strange_files import check_folder, finite_float, no_constant, read_file
 
 _PACKAGES = (
     "sonic_sb3",
@@ -114,7 +116,7 @@ class RunFolder:
         :param config: The hyperparameters.
         """
         folder = self.path / self.env_id
-        folder.mkdir(exist_ok=True)
+        write_patiently(folder, lambda: folder.mkdir(exist_ok=True))
         write_yaml(folder / "args.yml", arguments)
         write_yaml(folder / "config.yml", config)
         write_text(folder / "command.txt", command_line() + "\n")
@@ -130,9 +132,11 @@ class RunFolder:
         :raises RunFolderError: It is missing, damaged or not a manifest.
         """
         try:
-            if self.manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-                raise RunFolderError(f"{self.manifest}: too large for a manifest")
-            manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+            manifest = json.loads(
+                read_file(self.manifest, _MAX_MANIFEST_BYTES),
+                parse_constant=no_constant,
+                parse_float=finite_float,
+            )
         except (OSError, ValueError, RecursionError) as error:
             raise RunFolderError(
                 f"{self.path} is no run folder: expected a readable manifest.json ({error}); "
@@ -149,7 +153,12 @@ class RunFolder:
 
         :raises RunFolderError: Another process holds it.
         """
-        with (self.path / "run.lock").open("a") as file:
+        lock = self.path / "run.lock"
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise cannot_write(lock, error) from error
+        with os.fdopen(descriptor, "a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -199,12 +208,13 @@ def open_run_folder(path: Path) -> RunFolder:
     Find a run that is there.
 
     :param path: The run folder, wherever it was copied to.
-    :raises RunFolderError: There is none.
+    :raises RunFolderError: There is none, or something lies in it that no run makes.
     """
     if not path.is_dir():
         raise RunFolderError(
             f"no run folder {path}: expected a folder that `python -m sonic_sb3.train` made"
         )
+    check_folder(path)
     unnamed = RunFolder(path, "")
     settings = unnamed.read_manifest()["settings"]
     env_id = settings.get("env")

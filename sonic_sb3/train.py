@@ -44,6 +44,12 @@ def _make_parser() -> Parser:
     )
     add("--snapshot-freq", type=int, default=None, help="rollouts between snapshots for --resume")
     add("--resume", default=None, metavar="RUN", help="go on with a run that was stopped or killed")
+    add(
+        "--on-full-disk",
+        choices=("stop", "wait"),
+        default="stop",
+        help="what to do when nothing can be written: save what can be saved and stop, or wait",
+    )
     add("--verbose", type=int, default=0, help="1 prints SB3's table after each rollout")
     return parser
 
@@ -103,6 +109,7 @@ def _main(argv: Sequence[str] | None) -> int:
         shows_progress=sys.stderr.isatty() if args.progress is None else args.progress,
         verbose=args.verbose,
         arguments=vars(args),
+        on_full_disk=args.on_full_disk,
     )
     if args.resume is None:
         folder, result = train(settings, hyperparameters, output)

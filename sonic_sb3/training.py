@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,12 @@ from stable_baselines3.common.logger import (
     HumanOutputFormat,
     KVWriter,
     Logger,
-    TensorBoardOutputFormat,
 )
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from sonic_sb3.actors import PolicyActor
-from sonic_sb3.atomic_files import write_json
+from sonic_sb3.atomic_files import remove_unfinished, write_json
 from sonic_sb3.callbacks import (
     EVALUATION_SEED_OFFSET,
     Checkpoints,
@@ -33,9 +33,11 @@ from sonic_sb3.callbacks import (
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
-from sonic_sb3.errors import RunFolderError, SettingsError
+from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
-from sonic_sb3.event_files import cut_event_files
+from sonic_sb3.event_files import TensorBoardFile, cut_event_files
+from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
+from sonic_sb3.full_disk import OnFullDisk, on_full_disk
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import make_model, save_model
 from sonic_sb3.plain_data import load_data
@@ -58,6 +60,7 @@ class Output:
     :param shows_progress: A progress bar on standard error.
     :param verbose: 1 prints SB3's table after each rollout.
     :param arguments: The command's options, for ``args.yml``.
+    :param on_full_disk: Stop at a file that cannot be written, or wait until it can.
     """
 
     log_folder: Path
@@ -65,6 +68,7 @@ class Output:
     shows_progress: bool = False
     verbose: int = 0
     arguments: dict[str, Any] | None = None
+    on_full_disk: OnFullDisk = "stop"
 
 
 def check_device(device: str) -> None:
@@ -117,12 +121,9 @@ def train(
     find_rom(settings.env)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env)
     job = Job(settings, hyperparameters, folder, output)
-    with folder.locked(), stop_signals():
+    with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         try:
-            model = _prepare(job, appends=False)
-            manifest = _make_manifest(job, model)
-            folder.write_settings(output.arguments or {}, hyperparameters.written())
-            folder.write_manifest(manifest)
+            model, manifest = _begin(job)
         except BaseException:
             folder.remove()
             raise
@@ -141,7 +142,7 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
     manifest = folder.read_manifest()
     settings, hyperparameters = read_settings(manifest, str(folder.manifest))
     job = Job(settings, hyperparameters, folder, output)
-    with folder.locked(), stop_signals():
+    with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         if "finished_at" in manifest:
             raise RunFolderError(f"{folder.path} is finished: there is nothing to resume")
         if manifest.get("rom_sha1") != rom_sha1(settings.env):
@@ -149,6 +150,7 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
                 f"{folder.path} was trained with a ROM of sha1 {manifest.get('rom_sha1')}, "
                 f"here it is {rom_sha1(settings.env)}: expected the same one"
             )
+        remove_unfinished(folder.path)
         snapshot = load_data(folder.snapshot) if folder.snapshot.is_file() else None
         n_done = snapshot["counters"]["num_timesteps"] if snapshot else 0
         if snapshot is not None:
@@ -159,6 +161,25 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
         manifest.setdefault("resumed", []).append(note)
         folder.write_manifest(manifest)
         return _learn_and_evaluate(job, model, manifest, snapshot)
+
+
+def _begin(job: Job) -> tuple[OnPolicyAlgorithm, dict[str, Any]]:
+    """Everything that a run needs, and its manifest on disk."""
+    model = _prepare(job, appends=False)
+    try:
+        manifest = _make_manifest(job, model)
+        job.folder.write_settings(job.output.arguments or {}, job.hyperparameters.written())
+        job.folder.write_manifest(manifest)
+    except BaseException:
+        _close(model)
+        raise
+    return model, manifest
+
+
+def _close(model: OnPolicyAlgorithm) -> None:
+    assert model.env is not None
+    model.env.close()
+    model.logger.close()
 
 
 def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> OnPolicyAlgorithm:
@@ -186,13 +207,37 @@ def _learn_and_evaluate(
     manifest: dict[str, Any],
     snapshot: dict[str, Any] | None,
 ) -> EvaluationResult | None:
+    try:
+        return _learn_and_conclude(job, model, manifest, snapshot)
+    except CannotWriteError as error:
+        raise CannotWriteError(
+            f"{error}; make room (or give the permission back), then go on with "
+            f"`python -m sonic_sb3.train --resume {job.folder.path}`",
+            error.path,
+        ) from error
+    except NotFiniteError as error:
+        kept = job.folder.snapshot if job.folder.snapshot.exists() else job.folder.path
+        raise NotFiniteError(
+            f"training stopped: {error}; the last good snapshot is kept ({kept}), but going on "
+            "from it would end the same: start again with a smaller learning_rate, max_grad_norm "
+            "or reward_scale"
+        ) from error
+
+
+def _learn_and_conclude(
+    job: Job,
+    model: OnPolicyAlgorithm,
+    manifest: dict[str, Any],
+    snapshot: dict[str, Any] | None,
+) -> EvaluationResult | None:
     folder, settings = job.folder, job.settings
     elapsed_s = _learn(job, model, snapshot)
     manifest["training_s"] = round(elapsed_s, 3)
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
-    result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
+    with blaming_numbers(model):
+        result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
     manifest["finished_at"] = _now()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
@@ -208,26 +253,29 @@ def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) 
             restore_training_snapshot(model, resumable, snapshot)
             elapsed_s = snapshot["elapsed_s"]
         keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
-        callbacks: list[Any] = [keep_snapshots, GameStatistics(), *resumable]
+        callbacks: list[Any] = [StopAtNotFinite(), keep_snapshots, GameStatistics(), *resumable]
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
         try:
             if n_left > 0:
-                model.learn(
-                    n_left,
-                    CallbackList(callbacks),
-                    log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
-                    reset_num_timesteps=snapshot is None,
-                )
-        except StoppedBySignal:
+                with blaming_numbers(model):
+                    model.learn(
+                        n_left,
+                        CallbackList(callbacks),
+                        log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
+                        reset_num_timesteps=snapshot is None,
+                    )
+        except (StoppedBySignal, NotFiniteError):
             keep_snapshots.write_newest()
+            raise
+        except CannotWriteError:
+            with suppress(CannotWriteError), on_full_disk("stop"):
+                keep_snapshots.write_newest()
             raise
         return keep_snapshots.elapsed_s
     finally:
-        assert model.env is not None
-        model.env.close()
-        model.logger.close()
+        _close(model)
 
 
 def _make_training_env(job: Job, appends: bool) -> EpisodeMonitor:
@@ -246,11 +294,11 @@ def _make_training_env(job: Job, appends: bool) -> EpisodeMonitor:
 
 
 def _make_logger(job: Job, manifest: dict[str, Any] | None) -> Logger:
-    tensorboard = str(_tensorboard_folder(job, manifest))
-    writers: list[KVWriter] = [TensorBoardOutputFormat(tensorboard)]
+    tensorboard = _tensorboard_folder(job, manifest)
+    writers: list[KVWriter] = [TensorBoardFile(tensorboard)]
     if job.output.verbose:
         writers.append(HumanOutputFormat(sys.stdout))
-    return Logger(tensorboard, writers)
+    return Logger(str(tensorboard), writers)
 
 
 def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:

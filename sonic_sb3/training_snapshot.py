@@ -25,6 +25,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvWrapper
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.finite_numbers import check_outputs
 from sonic_sb3.plain_data import save_data
 from sonic_sb3.run_folder import RunFolder
 
@@ -237,6 +238,7 @@ class KeepSnapshots(BaseCallback):
         if not is_due and time.monotonic() - self._taken_s < _S_BETWEEN_SNAPSHOTS:
             return
         assert isinstance(self.model, OnPolicyAlgorithm)
+        check_outputs(self.model)
         snapshot = take_training_snapshot(self.model, self._callbacks, self._folder.monitor)
         self._newest = {**snapshot, "elapsed_s": self.elapsed_s}
         self._taken_s = time.monotonic()

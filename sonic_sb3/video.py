@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.atomic_files import replacing
+from sonic_sb3.atomic_files import renaming
 from sonic_sb3.envs.emulator import Emulator
 from sonic_sb3.errors import WorkerError
+from sonic_sb3.full_disk import write_patiently
 from sonic_sb3.games import FRAMES_PER_SECOND
 
 _SCALE = 2  # a pixel of the console becomes 2x2, so that players do not blur it
 _LAST_FRAME_S = 1.0
+_LITTLE_BYTES = 1_000_000
 
 
 def record_video(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]) -> None:
@@ -28,33 +34,62 @@ def record_video(path: Path, game_id: str, level: str, input_movie: npt.NDArray[
     :param input_movie: (n_frames, 12) of 0 and 1.
     :raises SonicError: The emulator or the encoder failed.
     """
-    # In a process of its own, because a process has one emulator and the caller may use it.
+
+    def write() -> None:
+        with renaming(path) as temporary:
+            _replay_in_process(temporary, game_id, level, input_movie)
+
+    write_patiently(path, write)
+
+
+def _replay_in_process(
+    path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]
+) -> None:
+    """In a process of its own, because a process has one emulator and the caller may use it."""
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_replay, args=(path, game_id, level, input_movie))
+    process = context.Process(target=_replay, args=(path, game_id, level, input_movie), daemon=True)
     process.start()
     process.join()
-    if process.exitcode != 0:
-        raise WorkerError(f"the video {path} could not be made: exit code {process.exitcode}")
+    if process.exitcode == 0 and _is_whole(path):
+        return
+    if shutil.disk_usage(path.parent).free < _LITTLE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise WorkerError(f"the video {path} could not be made: exit code {process.exitcode}")
+
+
+def _is_whole(path: Path) -> bool:
+    """The encoder writes the table of contents last."""
+    return b"moov" in path.read_bytes()
 
 
 def _replay(path: Path, game_id: str, level: str, input_movie: npt.NDArray[np.uint8]) -> None:
+    parent = multiprocessing.parent_process()
     emulator = Emulator(game_id, level)
     emulator.reset()
     picture = _enlarge(emulator.screen())
     height, width = picture.shape[:2]
-    with replacing(path) as temporary:
-        writer = imageio_ffmpeg.write_frames(
-            str(temporary), (width, height), fps=FRAMES_PER_SECOND, codec="libx264", quality=6
-        )
+    writer = imageio_ffmpeg.write_frames(
+        str(path),
+        (width, height),
+        fps=FRAMES_PER_SECOND,
+        codec="libx264",
+        quality=6,
+        ffmpeg_log_level="fatal",
+    )
+    try:
         writer.send(None)
         writer.send(picture)
         for buttons in input_movie:
+            if parent is not None and not parent.is_alive():
+                sys.exit(1)
             emulator.run_frame(buttons)
             picture = _enlarge(emulator.screen())
             writer.send(picture)
         for _ in range(round(_LAST_FRAME_S * FRAMES_PER_SECOND)):
             writer.send(picture)
         writer.close()
+    except OSError:
+        sys.exit(1)  # the encoder has ended, as on a full disk; the parent finds out
     emulator.close()
 
 

@@ -12,6 +12,8 @@ PACKAGE = Path(sonic_sb3.__file__).parent
 LAYERS = [
     [
         "errors",
+        "full_disk",
+        "strange_files",
         "statistics",
         "machine",
         "shipped_files",
@@ -20,12 +22,13 @@ LAYERS = [
         "rom_formats",
     ],
     ["sonic_levels", "games", "plain_yaml", "atomic_files", "plain_data", "xdelta", "rom_sources"],
-    ["rom_files", "rom_import", "hyperparams", "settings"],
+    ["rom_files", "save_states", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
     ["run_folder"],
     [
         "actors",
+        "weights_file",
         "models",
         "runs",
         "evaluation",
@@ -33,6 +36,7 @@ LAYERS = [
         "plots",
         "callbacks",
         "event_files",
+        "finite_numbers",
         "training_snapshot",
         "training",
         "keyboard_play",

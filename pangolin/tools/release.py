@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sonic_sb3.save_states import write_checksums
+
 from . import integration
 from .compile_level import Compiled
 from .emulator import INTEGRATION, Emulator
@@ -77,7 +79,9 @@ def build_release(files: list[Path], out: Path) -> dict[str, bytes]:
         "levels.json": integration.levels_json(acts),
     }
     built = {name: text.encode() for name, text in texts.items()}
-    return {"rom.md": rom, **built, **make_states(rom, acts)}
+    states = make_states(rom, acts)
+    checksums = write_checksums({name: _plain(name, packed) for name, packed in states.items()})
+    return {"rom.md": rom, **built, **states, "states.sha": checksums.encode()}
 
 
 def write_release(built: dict[str, bytes], folder: Path) -> None:

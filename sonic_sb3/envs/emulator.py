@@ -7,7 +7,6 @@ Here several :class:`Emulator` objects share it: whoever is asked next has its s
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,8 @@ from sonic_sb3.envs.core_proof import ProofResult, attach_proven
 from sonic_sb3.envs.fast_core import FastCore
 from sonic_sb3.errors import EmulatorError
 from sonic_sb3.games import BUTTONS
-from sonic_sb3.rom_files import find_rom, load_variables, state_path
+from sonic_sb3.rom_files import find_rom, load_variables
+from sonic_sb3.save_states import read_state
 
 # What the fast core proved on which ROM, in this process or (as a worker is told) in one beside it.
 proofs: dict[str, ProofResult] = {}
@@ -116,11 +116,7 @@ class Emulator:
 
     def load_level(self, level: str) -> None:
         """Choose the save state that :meth:`reset` goes back to."""
-        path = state_path(self.game_id, level)
-        try:
-            self._level_state = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError) as error:
-            raise EmulatorError(f"cannot read save state {path}: {error}") from error
+        self._level_state = read_state(self.game_id, level)
         self.level = level
 
     def reset(self) -> None:

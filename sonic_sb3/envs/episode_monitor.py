@@ -4,11 +4,12 @@ Statistics of every episode, taken outside all rewards: what the learner got and
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.monitor import ResultsWriter
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
+from sonic_sb3.envs.monitor_file import MonitorFile
 from sonic_sb3.games import Game
 
 ALWAYS_RECORDED = ("level", "end_reason", "game_time_s", "action_counts")
@@ -33,10 +34,16 @@ class EpisodeMonitor(VecMonitor):
     ) -> None:
         facts = RECORDED_WITH_PROGRESS if game.has_progress else ()
         keywords = (*ALWAYS_RECORDED, *facts)
-        super().__init__(venv, None if appends else filename, info_keywords=keywords)
-        if filename and appends:
-            self.results_writer = ResultsWriter(
-                filename, extra_keys=keywords, override_existing=False
+        super().__init__(venv, None, info_keywords=keywords)
+        if filename:
+            path = Path(filename)
+            if not path.name.endswith("monitor.csv"):
+                path = path.with_name(f"{path.name}.monitor.csv")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            header = {"t_start": self.t_start, "env_id": game.id}
+            columns = ("r", "l", "t", *keywords)
+            self.results_writer = MonitorFile(  # type: ignore[assignment]  # writes the same
+                path, header, columns, appends
             )
 
     def get_snapshot(self) -> dict[str, Any]:

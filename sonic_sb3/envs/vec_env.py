@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import itertools
 import multiprocessing
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,7 @@ from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.rom_files import find_rom
 
-_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 2.0  # of all workers together
 # A restarted worker repeats at most so many steps.
 _STEPS_BETWEEN_SNAPSHOTS = 256
 
@@ -154,8 +155,9 @@ class SonicVecEnv(VecEnv):
     def _end_workers(self) -> None:
         for worker in self._workers:
             worker.ask_to_close()
+        deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
         for worker in self._workers:
-            worker.end(_CLOSE_TIMEOUT_S)
+            worker.end(max(0.0, deadline_s - time.monotonic()))
 
     # -- snapshots and restarts -----------------------------------------------------------------
 

@@ -7,11 +7,14 @@ Imports neither torch nor stable_baselines3, so that a worker starts fast and st
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import pickle
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing import reduction
+from multiprocessing import forkserver, reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -36,6 +39,7 @@ EnvFn = Callable[[], gym.Env[Any, Any]]
 STEP = b"step"  # the one command sent without pickling: it comes some hundred times a second
 OK = b"o"
 FAILED = b"f"
+_PR_SET_PDEATHSIG = 1
 
 
 def full_name(cls: type) -> str:
@@ -223,6 +227,7 @@ def run_worker(
     :param n_stack: Observations to stack.
     :param proofs: Of the fast core, made by other workers.
     """
+    _die_with_parent()
     emulator.proofs.update(proofs)
     parent_pipe.close()
     # Ctrl-C reaches the whole process group; the parent decides what becomes of it.
@@ -241,6 +246,22 @@ def run_worker(
     finally:
         if group is not None:
             group.close()
+
+
+def _die_with_parent() -> None:
+    """
+    Be killed when the fork server ends, which ends with the parent; a stopped process would else
+    never notice that the parent is gone. Without Linux, the closed pipe alone tells.
+    """
+    server = getattr(forkserver, "_forkserver", None)
+    alive_fd = getattr(server, "_forkserver_alive_fd", None)
+    if alive_fd is None or not sys.platform.startswith("linux"):
+        return
+    # The server lives as long as anybody holds this end of its pipe: the parent alone shall.
+    with contextlib.suppress(OSError):
+        os.close(alive_fd)
+        server._forkserver_alive_fd = None  # type: ignore[union-attr]
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(pipe: Connection, group: EnvGroup) -> bool:

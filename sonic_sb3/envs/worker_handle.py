@@ -30,6 +30,7 @@ from sonic_sb3.errors import SonicError, WorkerError
 logger = logging.getLogger(__name__)
 
 MAX_RESTARTS_IN_A_ROW = 10
+_MAX_PATIENCE = 4
 # What changes an env, and so has to be asked again of a new process.
 _CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
 # What the workers of this process proved of the fast core, by ROM.
@@ -68,6 +69,8 @@ class WorkerHandle:
     _journal: list[Any] | None = field(default_factory=list)
     # What was asked last: a command and its arguments, or `STEP`.
     _pending: tuple[Any, ...] | bytes = STEP
+    # How many times the time limit it is given now.
+    _patience: int = 1
 
     def start(self) -> None:
         """Begin the process; :meth:`wait_until_ready` must follow."""
@@ -179,8 +182,9 @@ class WorkerHandle:
     def _receive(self) -> Any:
         assert self._pipe is not None
         try:
-            if not self._pipe.poll(self.reply_timeout_s):
-                raise _LostWorkerError(f"did not answer for {self.reply_timeout_s:g} s")
+            timeout_s = self.reply_timeout_s * self._patience
+            if not self._pipe.poll(timeout_s):
+                raise _LostWorkerError(f"did not answer for {timeout_s:g} s")
             message = self._pipe.recv_bytes()
         except (EOFError, OSError) as error:
             raise _LostWorkerError(self._describe_death()) from error
@@ -228,9 +232,11 @@ class WorkerHandle:
         """Start anew until it works. :returns: The answer to the journal's last command."""
         if self._journal is None:
             raise WorkerError(f"the worker of {self._names} {lost} and cannot be restarted")
-        for _ in range(MAX_RESTARTS_IN_A_ROW):
+        for attempt in range(MAX_RESTARTS_IN_A_ROW):
             logger.warning("the worker of %s %s: it is restarted", self._names, lost)
             self.n_restarts += 1
+            # A machine that is too busy to answer in time is given more of it.
+            self._patience = min(2**attempt, _MAX_PATIENCE)
             try:
                 self.end()
                 self.start()
@@ -238,6 +244,8 @@ class WorkerHandle:
                 return None if with_greeting_only else self._replay()
             except _LostWorkerError as lost_again:
                 lost = lost_again
+            finally:
+                self._patience = 1
         raise WorkerError(
             f"the worker of {self._names} {lost}; given up after {MAX_RESTARTS_IN_A_ROW} restarts "
             "in a row; what it printed last stands above"
