@@ -12,7 +12,7 @@ from sonic_sb3.command_line import Parser, format_summary, make_parser, run_comm
 from sonic_sb3.errors import SettingsError
 
 if TYPE_CHECKING:
-    from sonic_sb3.evaluation import Actor
+    from sonic_sb3.actors import Actor
     from sonic_sb3.hyperparams import Hyperparameters
 
 
@@ -92,7 +92,7 @@ class _Subject(NamedTuple):
 def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     import torch
 
-    from sonic_sb3.actors import PolicyActor
+    from sonic_sb3.actors import make_actor
     from sonic_sb3.games import resolve_levels
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.runs import load_run
@@ -103,7 +103,7 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     find_rom(run.settings.env)
     levels = resolve_levels(run.settings.env, args.levels or run.settings.levels)
     torch.set_num_threads(args.num_threads or run.settings.num_threads)
-    actor = PolicyActor(run.load_policy(args.checkpoint))
+    actor = make_actor(run.load_policy(args.checkpoint))
     return actor, _Subject(run.settings.env, levels, run.hyperparameters, run.folder.path)
 
 

@@ -98,6 +98,11 @@ class RunFolder:
         return self.path / "resume.snapshot"
 
     @property
+    def replay(self) -> Path:
+        """The replay buffer in pieces, of algorithms that have one; gone at the end of the run."""
+        return self.path / "replay"
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard's files, unless another folder was asked for."""
         return self.path / "tensorboard"

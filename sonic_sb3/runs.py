@@ -9,13 +9,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.envs.actions import CONTEST_ACTIONS
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.models import load_policy_weights, load_weights, make_model
-from sonic_sb3.policies import SonicPolicy
+from sonic_sb3.hyperparams import Hyperparameters, LearningHyperparameters
+from sonic_sb3.models import POLICIES, load_policy_weights, load_weights, make_model
 from sonic_sb3.run_folder import RunFolder, open_run_folder
 from sonic_sb3.settings import TrainSettings, read_settings
 
@@ -59,15 +59,16 @@ class Run:
             )
         return path
 
-    def load_policy(self, checkpoint: str | None = None, device: str = "cpu") -> SonicPolicy:
+    def load_policy(self, checkpoint: str | None = None, device: str = "cpu") -> BasePolicy:
         """
         The agent alone, ready to act.
 
         :param checkpoint: As for :meth:`model_path`.
         :param device: As torch names it.
         """
+        assert isinstance(self.hyperparameters, LearningHyperparameters)
         space = observation_space(self.hyperparameters)
-        policy = SonicPolicy(
+        policy = POLICIES[self.hyperparameters.policy](
             space,
             gym.spaces.Discrete(len(CONTEST_ACTIONS)),
             lambda _: 0.0,

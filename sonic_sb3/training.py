@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,10 +19,8 @@ from stable_baselines3.common.logger import (
     Logger,
     TensorBoardOutputFormat,
 )
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy
 
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.callbacks import (
     EVALUATION_SEED_OFFSET,
@@ -44,8 +43,15 @@ from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
 from sonic_sb3.settings import TrainSettings, read_settings
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
-from sonic_sb3.training_snapshot import KeepSnapshots, restore_training_snapshot
+from sonic_sb3.training_snapshot import (
+    KeepSnapshots,
+    open_replay_files,
+    restore_training_snapshot,
+)
 from sonic_sb3.video import record_video
+
+# Of algorithms whose rollouts take a tenth of a second or less.
+_ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100}
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
 
-def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> OnPolicyAlgorithm:
+def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> BaseAlgorithm:
     """Envs and an untrained model, logging to the run folder."""
     torch.set_num_threads(job.settings.num_threads)
     vec_env = _make_training_env(job, appends)
@@ -182,7 +188,7 @@ def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) ->
 
 def _learn_and_evaluate(
     job: Job,
-    model: OnPolicyAlgorithm,
+    model: BaseAlgorithm,
     manifest: dict[str, Any],
     snapshot: dict[str, Any] | None,
 ) -> EvaluationResult | None:
@@ -196,18 +202,22 @@ def _learn_and_evaluate(
     manifest["finished_at"] = _now()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
+    shutil.rmtree(folder.replay, ignore_errors=True)
     return result
 
 
-def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) -> float:
+def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> float:
     """Learn what is left to learn. :returns: Seconds of training, of all processes of the run."""
     resumable = _make_resumable_callbacks(job)
+    replay_files = open_replay_files(model, job.folder)
     elapsed_s = 0.0
     try:
         if snapshot is not None:
-            restore_training_snapshot(model, resumable, snapshot)
+            restore_training_snapshot(model, resumable, snapshot, replay_files)
             elapsed_s = snapshot["elapsed_s"]
-        keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
+        keep_snapshots = KeepSnapshots(
+            job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
+        )
         callbacks: list[Any] = [keep_snapshots, GameStatistics(), *resumable]
         if job.output.shows_progress:
             callbacks.append(Progress())
@@ -262,7 +272,7 @@ def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
     return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
 
 
-def _make_manifest(job: Job, model: OnPolicyAlgorithm) -> dict[str, Any]:
+def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
     tensorboard_log = job.output.tensorboard_log
     return {
         "format": 1,
@@ -284,8 +294,7 @@ def _make_resumable_callbacks(job: Job) -> list[Any]:
         callbacks.append(Checkpoints(job.folder, settings.save_freq))
     if settings.eval_freq > 0 and settings.eval_episodes > 0:
         callbacks.append(Evaluations(job.folder, settings, job.hyperparameters))
-    # A2C's rollouts take a tenth of a second.
-    callbacks.append(LogRollouts(100 if settings.algo == "a2c" else 1))
+    callbacks.append(LogRollouts(_ROLLOUTS_PER_LOG.get(settings.algo, 1)))
     return callbacks
 
 
@@ -301,10 +310,9 @@ def _evaluate_at_end(
 ) -> EvaluationResult | None:
     if settings.eval_episodes == 0:
         return None
-    assert isinstance(model.policy, ActorCriticPolicy)
     seed = settings.seed + 2 * EVALUATION_SEED_OFFSET
     result = evaluate(
-        PolicyActor(model.policy),
+        make_actor(model.policy),
         settings.env,
         settings.levels,
         hyperparameters,
