@@ -1,8 +1,8 @@
-"""Who can be evaluated: a trained policy, chance, or somebody who only ever does one thing."""
+"""Who can be evaluated: a trained policy, or a script."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 from torch.distributions import Categorical
 
-from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.scripts import Script
 
 Observations = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
@@ -114,6 +114,8 @@ def make_actor(policy: BasePolicy) -> Actor:
 
     :param policy: Of any algorithm of this package.
     """
+    if isinstance(policy, Script):
+        return policy
     if isinstance(policy, RecurrentActorCriticPolicy):
         return RecurrentActor(policy)
     if isinstance(policy, ActorCriticPolicy):
@@ -134,27 +136,3 @@ def _evaluating(policy: BasePolicy) -> Iterator[None]:
 def _read_probabilities(distribution: Distribution) -> Probabilities:
     assert isinstance(distribution.distribution, Categorical)
     return np.asarray(distribution.distribution.probs.cpu())
-
-
-class FixedActor:
-    """
-    The same probabilities whatever is seen: what any agent has to beat.
-
-    :param probabilities: One per action.
-    """
-
-    def __init__(self, probabilities: Sequence[float]) -> None:
-        self._probabilities = np.asarray(probabilities, dtype=np.float64)
-
-    def action_probabilities(
-        self, observations: Observations, episode_starts: Flags
-    ) -> Probabilities:
-        """As the protocol says."""
-        return np.tile(self._probabilities, (len(observations), 1))
-
-
-_N_ACTIONS = len(CONTEST_ACTIONS)
-BASELINES = {
-    "random": FixedActor([1 / _N_ACTIONS] * _N_ACTIONS),
-    "right": FixedActor([float(names == ("RIGHT",)) for names in CONTEST_ACTIONS]),
-}

@@ -12,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
+from sonic_sb3.scripts import ScriptedAlgorithm
 
 _OFF_POLICY_COUNTERS = ("_n_calls", "exploration_rate")
 
@@ -38,6 +39,8 @@ def read_algorithm_state(model: BaseAlgorithm) -> dict[str, Any]:
         # Exploration draws from the action space.
         state["action_random"] = model.action_space.np_random.bit_generator.state
         state["replay"] = find_replay_buffer(model).get_snapshot()
+    if isinstance(model, ScriptedAlgorithm):
+        state["script"] = model.policy.get_snapshot()
     return state
 
 
@@ -61,6 +64,8 @@ def write_algorithm_state(model: BaseAlgorithm, state: dict[str, Any]) -> None:
             setattr(model, name, state["counters"][name])
         model.action_space.np_random.bit_generator.state = state["action_random"]
         find_replay_buffer(model).set_snapshot(state["replay"], state["last_obs"])
+    if isinstance(model, ScriptedAlgorithm):
+        model.policy.set_snapshot(state["script"])
 
 
 def find_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer | None:

@@ -22,6 +22,7 @@ from sonic_sb3.evaluation import Episode, evaluate
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.scripts import ScriptedAlgorithm
 from sonic_sb3.settings import TrainSettings
 
 # Columns of the episode monitor -> TensorBoard tags.
@@ -83,7 +84,7 @@ class LogRollouts(BaseCallback):
         if self._n_rollouts % self._every_rollouts == 0:
             if isinstance(self.model, OnPolicyAlgorithm):
                 self.model.dump_logs(self._n_rollouts)
-            elif isinstance(self.model, OffPolicyAlgorithm):
+            elif isinstance(self.model, OffPolicyAlgorithm | ScriptedAlgorithm):
                 self.model.dump_logs()
 
 

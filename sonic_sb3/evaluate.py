@@ -108,16 +108,18 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
 
 
 def _open_baseline(args: argparse.Namespace) -> tuple[Actor, _Subject]:
-    from sonic_sb3.actors import BASELINES
+    from sonic_sb3.actors import make_actor
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
     from sonic_sb3.hyperparams import load_hyperparameters
     from sonic_sb3.rom_files import find_rom
+    from sonic_sb3.runs import make_policy
 
     env_id = find_game(args.env or default_game_id()).id
     find_rom(env_id)
     levels = resolve_levels(env_id, args.levels)
-    hyperparameters = load_hyperparameters("ppo", env_id)
-    return BASELINES[args.run], _Subject(env_id, levels, hyperparameters, None)
+    hyperparameters = load_hyperparameters(args.run, env_id)
+    actor = make_actor(make_policy(args.run, env_id, hyperparameters))
+    return actor, _Subject(env_id, levels, hyperparameters, None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,13 +7,15 @@ in tables, schedules are texts such as ``lin_2.5e-4``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sonic_sb3.errors import SettingsError, unknown_name
+from sonic_sb3.action_sets import parse_actions
+from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.plain_yaml import parse_value, read_yaml
 from sonic_sb3.schedules import check_learning_rate, check_schedule, warmup_timesteps
 from sonic_sb3.shipped_files import hyperparams_dir
@@ -24,6 +26,22 @@ def not_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"expected a number, got {value}")
     return value
+
+
+def _check_actions(value: Any) -> Any:
+    with _saying_value_error():
+        if value is not None:
+            parse_actions(value)
+    return value
+
+
+@contextmanager
+def _saying_value_error() -> Iterator[None]:
+    """What pydantic understands, and puts the key in front of."""
+    try:
+        yield
+    except SonicError as error:
+        raise ValueError(str(error)) from None
 
 
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=1, le=10**12)]
@@ -49,6 +67,7 @@ class EnvKwargs(StrictSettings):
     """Keyword arguments of :func:`sonic_sb3.make_env`."""
 
     level: str | None = None
+    actions: Annotated[str | list[Any] | None, BeforeValidator(_check_actions)] = None
     frame_skip: Annotated[Count, Field(le=60)] = 4
     sticky_prob: Fraction = 0.25
     noop_max: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=600)] = 0
@@ -268,6 +287,20 @@ class QRDQNHyperparameters(DQNHyperparameters):
     max_grad_norm: Positive | None = None  # type: ignore[assignment]
 
 
+class ScriptHyperparameters(Hyperparameters):
+    """Of agents that only ever do one thing (``random``, ``right``)."""
+
+
+class JerkHyperparameters(ScriptHyperparameters):
+    """Of :class:`sonic_sb3.jerk.JerkScript`."""
+
+    jump_prob: Fraction = 0.1
+    jump_steps: Count = 4
+    right_steps: Count = 100
+    left_steps: Count = 70
+    exploit_bias: Fraction = 0.25
+
+
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 ALGORITHM_SETTINGS: dict[str, type[Hyperparameters]] = {
@@ -278,6 +311,9 @@ ALGORITHM_SETTINGS: dict[str, type[Hyperparameters]] = {
     "trpo": TRPOHyperparameters,
     "dqn": DQNHyperparameters,
     "qrdqn": QRDQNHyperparameters,
+    "random": ScriptHyperparameters,
+    "right": ScriptHyperparameters,
+    "jerk": JerkHyperparameters,
 }
 CONTINUOUS_ALGORITHMS = ("sac", "td3", "ddpg", "tqc", "crossq")
 
@@ -307,7 +343,7 @@ def load_hyperparameters(
     """
     Read the hyperparameters of an algorithm for a game.
 
-    :param algo: ``ppo`` or ``a2c``.
+    :param algo: A name of :data:`ALGORITHM_SETTINGS`.
     :param env_id: The file's key; where the file lacks it, ``default``.
     :param conf_file: Another file than the one this package brings.
     :param overrides: Keys to replace; ``env_kwargs.level`` reaches into a mapping.

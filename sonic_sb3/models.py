@@ -15,9 +15,16 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecEnv
 
+from sonic_sb3.action_sets import find_actions
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.errors import RunFolderError, SettingsError
-from sonic_sb3.hyperparams import DQNHyperparameters, Hyperparameters, LearningHyperparameters
+from sonic_sb3.hyperparams import (
+    DQNHyperparameters,
+    Hyperparameters,
+    LearningHyperparameters,
+    ScriptHyperparameters,
+)
+from sonic_sb3.jerk import JerkScript
 from sonic_sb3.policies import (
     SonicDQNPolicy,
     SonicPolicy,
@@ -28,6 +35,8 @@ from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 from sonic_sb3.reusing_a2c import ReusingA2C
 from sonic_sb3.schedules import make_schedule
+from sonic_sb3.scripts import RandomScript, RightScript, Script, ScriptedAlgorithm
+from sonic_sb3.settings import TrainSettings
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
@@ -38,6 +47,11 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "dqn": stable_baselines3.DQN,
     "qrdqn": sb3_contrib.QRDQN,
 }
+SCRIPTS: dict[str, type[Script]] = {
+    "random": RandomScript,
+    "right": RightScript,
+    "jerk": JerkScript,
+}
 POLICIES: dict[str, type[BasePolicy]] = {
     "sonic_sb3.policies.SonicPolicy": SonicPolicy,
     "sonic_sb3.policies.SonicRecurrentPolicy": SonicRecurrentPolicy,
@@ -45,6 +59,30 @@ POLICIES: dict[str, type[BasePolicy]] = {
     "sonic_sb3.policies.SonicQRDQNPolicy": SonicQRDQNPolicy,
 }
 _SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
+
+
+def build_model(
+    settings: TrainSettings,
+    vec_env: VecEnv,
+    hyperparameters: Hyperparameters,
+    *,
+    seed: int | None = None,
+    device: str = "auto",
+) -> BaseAlgorithm:
+    """
+    Build what a run trains, or what plays its script.
+
+    :param settings: Of the run.
+    :param vec_env: The envs.
+    :param hyperparameters: Of the run.
+    :param seed: Of weights, sampling and envs.
+    :param device: As torch names it, or ``auto``.
+    :raises SettingsError: The hyperparameters do not suit this machine or these envs.
+    """
+    if isinstance(hyperparameters, ScriptHyperparameters):
+        kwargs = script_kwargs(settings.env, hyperparameters)
+        return ScriptedAlgorithm(SCRIPTS[settings.algo], vec_env, kwargs, seed=seed)
+    return make_model(settings.algo, vec_env, hyperparameters, seed=seed, device=device)
 
 
 def make_model(
@@ -84,6 +122,12 @@ def make_model(
         **_buffer_kwargs(algo, hyperparameters),
         **kwargs,
     )
+
+
+def script_kwargs(env_id: str, hyperparameters: ScriptHyperparameters) -> dict[str, Any]:
+    """What a script is built with beside its spaces."""
+    actions = find_actions(hyperparameters.env_kwargs.actions, env_id)
+    return {"actions": actions, **hyperparameters.algorithm_kwargs()}
 
 
 def _buffer_kwargs(algo: str, hyperparameters: LearningHyperparameters) -> dict[str, Any]:

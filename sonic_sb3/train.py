@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def _make_parser() -> Parser:
     parser = make_parser("train", "Train an agent and leave everything about it in a run folder.")
     add = parser.add_argument
-    add("--algo", default="ppo", help="algorithm: ppo or a2c")
+    algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
+    add("--algo", default="ppo", help=f"{algorithms}; without learning: random, right or jerk")
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels, or train, test, all")
     add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")

@@ -36,7 +36,7 @@ from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
 from sonic_sb3.event_files import cut_event_files
 from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.models import make_model, save_model
+from sonic_sb3.models import build_model, save_model
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
@@ -51,7 +51,7 @@ from sonic_sb3.training_snapshot import (
 from sonic_sb3.video import record_video
 
 # Of algorithms whose rollouts take a tenth of a second or less.
-_ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100}
+_ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100, "random": 20, "right": 20, "jerk": 20}
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,8 @@ def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) ->
     torch.set_num_threads(job.settings.num_threads)
     vec_env = _make_training_env(job, appends)
     try:
-        model = make_model(
-            job.settings.algo,
+        model = build_model(
+            job.settings,
             vec_env,
             job.hyperparameters,
             seed=job.settings.seed,

@@ -29,6 +29,7 @@ LAYERS = [
         "xdelta",
         "rom_sources",
     ],
+    ["action_sets"],
     ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
@@ -36,6 +37,8 @@ LAYERS = [
     [
         "actors",
         "reusing_a2c",
+        "scripts",
+        "jerk",
         "models",
         "algorithm_state",
         "replay_files",

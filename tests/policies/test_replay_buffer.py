@@ -1,4 +1,4 @@
-"""The frame-once replay buffer gives what SB3's buffers give, bit for bit, before and after a save."""
+"""The frame-once replay buffer gives what SB3's give, bit for bit, before and after a save."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ class Play:
         for env_index in range(N_ENVS):
             next_obs[env_index, -self.n_channels :] = self._frame()
         done = self.rng.random(N_ENVS) < 0.15
-        infos = [
-            {"TimeLimit.truncated": bool(flag and self.rng.random() < 0.5)} for flag in done
-        ]
+        infos = [{"TimeLimit.truncated": bool(flag and self.rng.random() < 0.5)} for flag in done]
         action = self.rng.integers(0, 7, N_ENVS)
         reward = self.rng.normal(size=N_ENVS)
         self.obs = next_obs.copy()
