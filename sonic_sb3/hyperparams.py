@@ -79,6 +79,16 @@ class EnvKwargs(StrictSettings):
     fast_emulator: bool = True
 
 
+class Stage(StrictSettings):
+    """
+    A part of a training with envs of its own; ``env_kwargs`` replace those of the run by key.
+    """
+
+    levels: str | list[str]
+    n_timesteps: Count
+    env_kwargs: EnvKwargs = EnvKwargs()
+
+
 class NetworkKwargs(StrictSettings):
     """What the policies of all algorithms take."""
 
@@ -114,10 +124,21 @@ class Hyperparameters(StrictSettings):
     n_envs: Annotated[Count, Field(le=4096)] = 1
     frame_stack: Annotated[Count, Field(le=64)] = 4
     env_kwargs: EnvKwargs = EnvKwargs()
+    stages: tuple[Stage, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> Self:
+        n_timesteps = sum(stage.n_timesteps for stage in self.stages)
+        if self.stages and n_timesteps != self.n_timesteps:
+            raise ValueError(
+                f"n_timesteps: expected the sum of the stages' timesteps, {n_timesteps}, "
+                f"got {self.n_timesteps}"
+            )
+        return self
 
     def algorithm_kwargs(self) -> dict[str, Any]:
         """What goes to the SB3 constructor beside policy and env; schedules still as text."""
-        shared = {"n_timesteps", "n_envs", "policy", "policy_kwargs", "frame_stack", "env_kwargs"}
+        shared = {"policy", "policy_kwargs", *Hyperparameters.model_fields}
         return {key: value for key, value in self.written().items() if key not in shared}
 
     def replay_bytes(self) -> int:
@@ -315,6 +336,14 @@ ALGORITHM_SETTINGS: dict[str, type[Hyperparameters]] = {
     "right": ScriptHyperparameters,
     "jerk": JerkHyperparameters,
 }
+# Recipes of others, reproduced: files under hyperparams/seed/, and the algorithm each is for.
+NAMED_CONFIGURATIONS = {
+    "tutorial-a2c": "a2c_reuse",
+    "tutorial-ppo": "ppo",
+    "openai-ppo": "ppo",
+    "borghi-fast": "ppo",
+    "borghi-joint": "ppo",
+}
 CONTINUOUS_ALGORITHMS = ("sac", "td3", "ddpg", "tqc", "crossq")
 
 
@@ -345,13 +374,13 @@ def load_hyperparameters(
 
     :param algo: A name of :data:`ALGORITHM_SETTINGS`.
     :param env_id: The file's key; where the file lacks it, ``default``.
-    :param conf_file: Another file than the one this package brings.
+    :param conf_file: Another file than the one this package brings, or a configuration's name.
     :param overrides: Keys to replace; ``env_kwargs.level`` reaches into a mapping.
     :raises SonicError: An unknown algorithm or key, a value out of range, a file that cannot be
         read.
     """
     check_algo(algo)
-    path = Path(conf_file) if conf_file else hyperparams_dir() / f"{algo}.yml"
+    path = find_conf_file(conf_file) if conf_file else hyperparams_dir() / f"{algo}.yml"
     entries = read_yaml(path)
     key = env_id if env_id in entries else "default"
     if key not in entries:
@@ -361,8 +390,37 @@ def load_hyperparameters(
     entry = entries[key]
     if not isinstance(entry, dict):
         raise SettingsError(f"{path}: {key}: expected a mapping of hyperparameters, got {entry!r}")
-    entry = _merge(entry, overrides or {})
-    return validate(ALGORITHM_SETTINGS[algo], entry, f"{path}: {key}")
+    return override_hyperparameters(algo, entry, overrides or {}, f"{path}: {key}")
+
+
+def override_hyperparameters(
+    algo: str, entry: Mapping[str, Any], overrides: Mapping[str, Any], source: str
+) -> Hyperparameters:
+    """
+    Replace single hyperparameters and check them all.
+
+    :param algo: A name of :data:`ALGORITHM_SETTINGS`.
+    :param entry: As written in a file.
+    :param overrides: As for :func:`load_hyperparameters`.
+    :param source: Where they came from, for messages.
+    :raises SonicError: Something is unknown or out of range.
+    """
+    return validate(ALGORITHM_SETTINGS[algo], _merge(entry, overrides), source)
+
+
+def find_conf_file(name: str | Path) -> Path:
+    """
+    The file that a user means: a path, or the short name of a shipped configuration.
+
+    :param name: Such as ``my/ppo.yml`` or ``borghi-fast``.
+    :raises UnknownNameError: It has neither a suffix nor a folder and is no configuration's name.
+    """
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return path
+    if str(name) not in NAMED_CONFIGURATIONS:
+        raise unknown_name("configuration", str(name), NAMED_CONFIGURATIONS)
+    return hyperparams_dir() / "seed" / f"{name}.yml"
 
 
 def parse_overrides(pairs: Sequence[str], option: str) -> dict[str, Any]:

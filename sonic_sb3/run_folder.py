@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / f"{self.env_id}.zip"
 
     @property
+    def init_model(self) -> Path:
+        """The weights that training began with, where they are another run's."""
+        return self.path / "init_model.zip"
+
+    @property
     def best_model(self) -> Path:
         """The agent that did best in an evaluation during training."""
         return self.path / "best_model.zip"

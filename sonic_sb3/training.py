@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -35,13 +36,15 @@ from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
 from sonic_sb3.event_files import cut_event_files
+from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_run
 from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.models import build_model, save_model
+from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
 from sonic_sb3.settings import TrainSettings, read_settings
+from sonic_sb3.stages import Stages, check_stages, stage_at, stage_env_kwargs, stage_levels
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
 from sonic_sb3.training_snapshot import (
     KeepSnapshots,
@@ -120,13 +123,18 @@ def train(
     :raises SonicError: Before learning starts: no folder is left behind.
     """
     check_device(settings.device)
+    check_stages(hyperparameters)
     find_rom(settings.env)
+    starting_run = open_starting_run(settings, hyperparameters)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env)
     job = Job(settings, hyperparameters, folder, output)
     with folder.locked(), stop_signals():
         try:
+            weights = None
+            if starting_run is not None:
+                weights = copy_starting_weights(starting_run, settings, folder)
             model = _prepare(job, appends=False)
-            manifest = _make_manifest(job, model)
+            manifest = {**_make_manifest(job, model), "init_model_sha256": weights}
             folder.write_settings(output.arguments or {}, hyperparameters.written())
             folder.write_manifest(manifest)
         except BaseException:
@@ -160,17 +168,19 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
         if snapshot is not None:
             os.truncate(folder.monitor, snapshot["monitor_bytes"])
         cut_event_files(_tensorboard_folder(job, manifest), n_done)
-        model = _prepare(job, appends=snapshot is not None, manifest=manifest)
+        model = _prepare(job, snapshot is not None, n_done, manifest)
         note = {"at": _now(), "n_timesteps": n_done, "command": command_line()}
         manifest.setdefault("resumed", []).append(note)
         folder.write_manifest(manifest)
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
 
-def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> BaseAlgorithm:
-    """Envs and an untrained model, logging to the run folder."""
+def _prepare(
+    job: Job, appends: bool, n_done: int = 0, manifest: dict[str, Any] | None = None
+) -> BaseAlgorithm:
+    """Envs and a model that has learned nothing here yet, logging to the run folder."""
     torch.set_num_threads(job.settings.num_threads)
-    vec_env = _make_training_env(job, appends)
+    vec_env = _make_training_env(job, stage_at(job.hyperparameters, n_done), appends)
     try:
         model = build_model(
             job.settings,
@@ -179,6 +189,8 @@ def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) ->
             seed=job.settings.seed,
             device=job.settings.device,
         )
+        if job.settings.init_run is not None:
+            load_policy_weights(model.policy, job.folder.init_model)
         model.set_logger(_make_logger(job, manifest))
     except BaseException:
         vec_env.close()
@@ -219,6 +231,9 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
             job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
         )
         callbacks: list[Any] = [keep_snapshots, GameStatistics(), *resumable]
+        if job.hyperparameters.stages:
+            make_env = functools.partial(_make_stage_env, job)
+            callbacks.append(Stages(job.hyperparameters, make_env))
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
@@ -240,13 +255,20 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         model.logger.close()
 
 
-def _make_training_env(job: Job, appends: bool) -> EpisodeMonitor:
-    env_kwargs = job.hyperparameters.env_kwargs.written()
+def _make_stage_env(job: Job, stage: int) -> EpisodeMonitor:
+    """The envs that a stage begins with, while training goes on."""
+    vec_env = _make_training_env(job, stage, appends=True)
+    vec_env.seed(job.settings.seed + stage * job.hyperparameters.n_envs)
+    return vec_env
+
+
+def _make_training_env(job: Job, stage: int, appends: bool) -> EpisodeMonitor:
+    env_kwargs = stage_env_kwargs(job.hyperparameters, stage).written()
     env_kwargs.pop("level", None)
     return make_vec_env(
         job.settings.env,
         job.hyperparameters.n_envs,
-        levels=job.settings.levels,
+        levels=stage_levels(job.hyperparameters, job.settings, stage),
         frame_stack=job.hyperparameters.frame_stack,
         n_workers=job.settings.n_workers,
         monitor_file=str(job.folder.monitor),
