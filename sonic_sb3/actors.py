@@ -1,17 +1,42 @@
-"""Who can be evaluated: a trained policy, chance, or somebody who only ever does one thing."""
+"""Who can be evaluated: a trained policy, or a script."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from stable_baselines3.common.policies import ActorCriticPolicy
+from gymnasium import spaces
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.qrdqn.policies import QRDQNPolicy
+from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.dqn.policies import DQNPolicy
 from torch.distributions import Categorical
 
-from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.scripts import Script
+
+Observations = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Probabilities = npt.NDArray[np.floating[Any]]
+
+
+class Actor(Protocol):
+    """Whatever can be evaluated. It may remember what happened since an episode's start."""
+
+    def action_probabilities(
+        self, observations: Observations, episode_starts: Flags
+    ) -> Probabilities:
+        """
+        Decide for all envs.
+
+        :param observations: (n_envs, n_stack, height, width) uint8.
+        :param episode_starts: (n_envs,), where an observation is the first of an episode.
+        :returns: (n_envs, n_actions), rows summing to 1.
+        """
 
 
 class PolicyActor:
@@ -25,38 +50,89 @@ class PolicyActor:
         self._policy = policy
 
     def action_probabilities(
-        self, observations: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.floating[Any]]:
-        """(n_envs, n_stack, height, width) uint8 to (n_envs, n_actions)."""
-        was_training = self._policy.training
-        self._policy.set_training_mode(False)
-        with torch.no_grad():
+        self, observations: Observations, episode_starts: Flags
+    ) -> Probabilities:
+        """As the protocol says."""
+        with _evaluating(self._policy):
             batch, _ = self._policy.obs_to_tensor(observations)
-            distribution = self._policy.get_distribution(batch).distribution
-        self._policy.set_training_mode(was_training)
-        assert isinstance(distribution, Categorical)
-        return np.asarray(distribution.probs.cpu())
+            return _read_probabilities(self._policy.get_distribution(batch))
 
 
-class FixedActor:
+class RecurrentActor:
     """
-    The same probabilities whatever is seen: what any agent has to beat.
+    A trained policy with an LSTM, whose state begins with zeros in each episode.
 
-    :param probabilities: One per action.
+    :param policy: With discrete actions.
     """
 
-    def __init__(self, probabilities: Sequence[float]) -> None:
-        self._probabilities = np.asarray(probabilities, dtype=np.float64)
+    def __init__(self, policy: RecurrentActorCriticPolicy) -> None:
+        self._policy = policy
+        self._states: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def action_probabilities(
-        self, observations: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.floating[Any]]:
-        """(n_envs, ...) to (n_envs, n_actions)."""
-        return np.tile(self._probabilities, (len(observations), 1))
+        self, observations: Observations, episode_starts: Flags
+    ) -> Probabilities:
+        """As the protocol says."""
+        if self._states is None or self._states[0].shape[1] != len(observations):
+            n_layers, _, n_hidden = self._policy.lstm_hidden_state_shape
+            zeros = torch.zeros(n_layers, len(observations), n_hidden, device=self._policy.device)
+            self._states = (zeros, zeros)
+        with _evaluating(self._policy):
+            batch, _ = self._policy.obs_to_tensor(observations)
+            assert isinstance(batch, torch.Tensor)
+            starts = torch.as_tensor(episode_starts, dtype=torch.float32, device=batch.device)
+            distribution, states = self._policy.get_distribution(batch, self._states, starts)
+            self._states = (states[0], states[1])
+            return _read_probabilities(distribution)
 
 
-_N_ACTIONS = len(CONTEST_ACTIONS)
-BASELINES = {
-    "random": FixedActor([1 / _N_ACTIONS] * _N_ACTIONS),
-    "right": FixedActor([float(names == ("RIGHT",)) for names in CONTEST_ACTIONS]),
-}
+class GreedyActor:
+    """
+    A trained value-based policy, which takes the action of the highest value.
+
+    :param policy: Of DQN or QR-DQN.
+    """
+
+    def __init__(self, policy: DQNPolicy | QRDQNPolicy) -> None:
+        self._policy = policy
+
+    def action_probabilities(
+        self, observations: Observations, episode_starts: Flags
+    ) -> Probabilities:
+        """As the protocol says: 1 for the best action, 0 for the others."""
+        with _evaluating(self._policy):
+            batch, _ = self._policy.obs_to_tensor(observations)
+            best = self._policy._predict(batch).cpu().numpy()
+        assert isinstance(self._policy.action_space, spaces.Discrete)
+        probabilities: Probabilities = np.eye(int(self._policy.action_space.n))[best]
+        return probabilities
+
+
+def make_actor(policy: BasePolicy) -> Actor:
+    """
+    The actor that plays as a policy does.
+
+    :param policy: Of any algorithm of this package.
+    """
+    if isinstance(policy, Script):
+        return policy
+    if isinstance(policy, RecurrentActorCriticPolicy):
+        return RecurrentActor(policy)
+    if isinstance(policy, ActorCriticPolicy):
+        return PolicyActor(policy)
+    assert isinstance(policy, DQNPolicy | QRDQNPolicy)
+    return GreedyActor(policy)
+
+
+@contextmanager
+def _evaluating(policy: BasePolicy) -> Iterator[None]:
+    was_training = policy.training
+    policy.set_training_mode(False)
+    with torch.no_grad():
+        yield
+    policy.set_training_mode(was_training)
+
+
+def _read_probabilities(distribution: Distribution) -> Probabilities:
+    assert isinstance(distribution.distribution, Categorical)
+    return np.asarray(distribution.distribution.probs.cpu())

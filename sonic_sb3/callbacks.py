@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy
 from tqdm import tqdm
 
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.scripts import ScriptedAlgorithm
 from sonic_sb3.settings import TrainSettings
 
 # Columns of the episode monitor -> TensorBoard tags.
@@ -82,8 +83,10 @@ class LogRollouts(BaseCallback):
     def _on_rollout_end(self) -> None:
         self._n_rollouts += 1
         if self._n_rollouts % self._every_rollouts == 0:
-            assert isinstance(self.model, OnPolicyAlgorithm)
-            self.model.dump_logs(self._n_rollouts)
+            if isinstance(self.model, OnPolicyAlgorithm):
+                self.model.dump_logs(self._n_rollouts)
+            elif isinstance(self.model, OffPolicyAlgorithm | ScriptedAlgorithm):
+                self.model.dump_logs()
 
 
 class Checkpoints(BaseCallback):
@@ -170,10 +173,8 @@ class Evaluations(BaseCallback):
         ]
 
     def _evaluate(self) -> None:
-        policy = self.model.policy
-        assert isinstance(policy, ActorCriticPolicy)
         episodes = evaluate(
-            PolicyActor(policy),
+            make_actor(self.model.policy),
             self._settings.env,
             self._settings.levels,
             self._hyperparameters,

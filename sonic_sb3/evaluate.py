@@ -12,7 +12,7 @@ from sonic_sb3.command_line import Parser, format_summary, make_parser, run_comm
 from sonic_sb3.errors import SettingsError
 
 if TYPE_CHECKING:
-    from sonic_sb3.evaluation import Actor
+    from sonic_sb3.actors import Actor
     from sonic_sb3.hyperparams import Hyperparameters
 
 
@@ -35,6 +35,15 @@ def _make_parser() -> Parser:
         metavar="FILE",
         help="where to write the result (default: in RUN, if it is a folder)",
     )
+    add(
+        "--protocol",
+        choices=["contest", "zero-shot"],
+        default=None,
+        help="measure RUN on the test levels: learning on each of them, or as it is",
+    )
+    add("--budget", type=int, default=1_000_000, help="contest: timesteps of learning per level")
+    add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="contest: to learn")
+    add("-conf", "--conf-file", default=None, help="contest: file to learn with (default: RUN's)")
     add("--num-threads", type=int, default=None, help="threads of torch (default: as in training)")
     return parser
 
@@ -45,6 +54,10 @@ def _main(argv: Sequence[str] | None) -> int:
         raise SettingsError(f"--n-episodes: expected at least 1, got {args.n_episodes}")
     if args.seed < 0:
         raise SettingsError(f"--seed: expected at least 0, got {args.seed}")
+    if args.protocol is not None:
+        return _run_protocol(args)
+    if args.conf_file or args.hyperparams:
+        raise SettingsError("--conf-file, --hyperparams: expected --protocol contest with them")
 
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
@@ -80,6 +93,37 @@ def _main(argv: Sequence[str] | None) -> int:
     return 0
 
 
+def _run_protocol(args: argparse.Namespace) -> int:
+    from sonic_sb3.atomic_files import write_json
+    from sonic_sb3.games import resolve_levels
+    from sonic_sb3.hyperparams import parse_overrides
+    from sonic_sb3.protocols import format_result, plan_contest, run_contest, run_zero_shot
+    from sonic_sb3.rom_files import find_rom
+    from sonic_sb3.runs import load_run
+
+    run = load_run(args.run)
+    find_rom(run.settings.env)
+    levels = resolve_levels(run.settings.env, args.levels or "test")
+    if args.protocol == "zero-shot":
+        result = run_zero_shot(run, levels, args.n_episodes, args.seed, args.checkpoint)
+    else:
+        overrides = parse_overrides(args.hyperparams, "--hyperparams")
+        plan = plan_contest(
+            run,
+            levels,
+            args.budget,
+            conf_file=args.conf_file,
+            overrides=overrides,
+            seed=args.seed,
+            checkpoint=args.checkpoint,
+        )
+        result = run_contest(plan, report=lambda line: print(line, flush=True))
+    print(format_result(result))
+    if args.json:
+        write_json(Path(args.json), result)
+    return 0
+
+
 class _Subject(NamedTuple):
     """What is evaluated on what."""
 
@@ -92,7 +136,7 @@ class _Subject(NamedTuple):
 def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     import torch
 
-    from sonic_sb3.actors import PolicyActor
+    from sonic_sb3.actors import make_actor
     from sonic_sb3.games import resolve_levels
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.runs import load_run
@@ -103,21 +147,23 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     find_rom(run.settings.env)
     levels = resolve_levels(run.settings.env, args.levels or run.settings.levels)
     torch.set_num_threads(args.num_threads or run.settings.num_threads)
-    actor = PolicyActor(run.load_policy(args.checkpoint))
+    actor = make_actor(run.load_policy(args.checkpoint))
     return actor, _Subject(run.settings.env, levels, run.hyperparameters, run.folder.path)
 
 
 def _open_baseline(args: argparse.Namespace) -> tuple[Actor, _Subject]:
-    from sonic_sb3.actors import BASELINES
+    from sonic_sb3.actors import make_actor
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
     from sonic_sb3.hyperparams import load_hyperparameters
     from sonic_sb3.rom_files import find_rom
+    from sonic_sb3.runs import make_policy
 
     env_id = find_game(args.env or default_game_id()).id
     find_rom(env_id)
     levels = resolve_levels(env_id, args.levels)
-    hyperparameters = load_hyperparameters("ppo", env_id)
-    return BASELINES[args.run], _Subject(env_id, levels, hyperparameters, None)
+    hyperparameters = load_hyperparameters(args.run, env_id)
+    actor = make_actor(make_policy(args.run, env_id, hyperparameters))
+    return actor, _Subject(env_id, levels, hyperparameters, None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,27 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from sonic_sb3.actors import Actor, Probabilities
 from sonic_sb3.envs.make import make_env
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
 
-Observations = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.floating[Any]]
 MAX_EVAL_ENVS = 8  # fixed, not the number of cores: batch size is part of what a result depends on
-
-
-class Actor(Protocol):
-    """Whatever can be evaluated."""
-
-    def action_probabilities(self, observations: Observations) -> Probabilities:
-        """(n_envs, n_stack, height, width) uint8 to (n_envs, n_actions), rows summing to 1."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +159,9 @@ def _play(
     returns = np.zeros(n_envs)
     lengths = np.zeros(n_envs, dtype=int)
     observations = vec_env.reset()
+    starts = np.ones(n_envs, dtype=bool)
     while min(playing) < n_episodes:
-        probabilities = actor.action_probabilities(observations)  # type: ignore[arg-type]
+        probabilities = actor.action_probabilities(observations, starts)  # type: ignore[arg-type]
         if deterministic:
             actions = probabilities.argmax(axis=1)
         else:
@@ -176,6 +169,7 @@ def _play(
                 [_draw(p, g) for p, g in zip(probabilities, generators, strict=True)]
             )
         observations, rewards, dones, infos = vec_env.step(actions)
+        starts = dones
         returns += rewards
         lengths += 1
         for env_index in np.flatnonzero(dones):

@@ -7,19 +7,18 @@ in tables, schedules are texts such as ``lin_2.5e-4``.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sonic_sb3.errors import SettingsError, unknown_name
+from sonic_sb3.action_sets import parse_actions
+from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.plain_yaml import parse_value, read_yaml
+from sonic_sb3.schedules import check_learning_rate, check_schedule, warmup_timesteps
 from sonic_sb3.shipped_files import hyperparams_dir
-
-_LINEAR = re.compile(r"lin_(.+)")
 
 
 def not_bool(value: Any) -> Any:
@@ -29,22 +28,20 @@ def not_bool(value: Any) -> Any:
     return value
 
 
-def _check_schedule(value: Any) -> Any:
-    """A number, or ``lin_`` and the number from which it goes linearly to 0."""
-    if isinstance(value, str) and (match := _LINEAR.fullmatch(value.strip())):
-        number = _to_number(match.group(1))
-        return f"lin_{number!r}"
-    return _to_number(value)
+def _check_actions(value: Any) -> Any:
+    with _saying_value_error():
+        if value is not None:
+            parse_actions(value)
+    return value
 
 
-def _to_number(value: Any) -> float:
+@contextmanager
+def _saying_value_error() -> Iterator[None]:
+    """What pydantic understands, and puts the key in front of."""
     try:
-        number = float(not_bool(value))
-    except (TypeError, ValueError):
-        raise ValueError(f"expected a number or lin_NUMBER, got {value!r}") from None
-    if not math.isfinite(number) or number <= 0:
-        raise ValueError(f"expected a finite number above 0, got {value!r}")
-    return number
+        yield
+    except SonicError as error:
+        raise ValueError(str(error)) from None
 
 
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=1, le=10**12)]
@@ -52,7 +49,8 @@ Number = Annotated[float, BeforeValidator(not_bool), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
-Schedule = Annotated[float | str, BeforeValidator(_check_schedule)]
+Schedule = Annotated[float | str, BeforeValidator(check_schedule)]
+LearningRate = Annotated[float | str, BeforeValidator(check_learning_rate)]
 
 
 class StrictSettings(BaseModel):
@@ -69,6 +67,7 @@ class EnvKwargs(StrictSettings):
     """Keyword arguments of :func:`sonic_sb3.make_env`."""
 
     level: str | None = None
+    actions: Annotated[str | list[Any] | None, BeforeValidator(_check_actions)] = None
     frame_skip: Annotated[Count, Field(le=60)] = 4
     sticky_prob: Fraction = 0.25
     noop_max: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=600)] = 0
@@ -80,13 +79,42 @@ class EnvKwargs(StrictSettings):
     fast_emulator: bool = True
 
 
-class PolicyKwargs(StrictSettings):
-    """Keyword arguments of :class:`sonic_sb3.policies.SonicPolicy`."""
+class Stage(StrictSettings):
+    """
+    A part of a training with envs of its own; ``env_kwargs`` replace those of the run by key.
+    """
+
+    levels: str | list[str]
+    n_timesteps: Count
+    env_kwargs: EnvKwargs = EnvKwargs()
+
+
+class NetworkKwargs(StrictSettings):
+    """What the policies of all algorithms take."""
 
     extractor: Literal["separable", "blog", "nature"] = "separable"
     features_dim: Annotated[Count, Field(le=65536)] = 512
+
+
+class PolicyKwargs(NetworkKwargs):
+    """Keyword arguments of :class:`sonic_sb3.policies.SonicPolicy`."""
+
     precision: Literal["float32", "bfloat16"] = "float32"
     runs_fast: bool = True
+
+
+class QuantileKwargs(NetworkKwargs):
+    """Keyword arguments of :class:`sonic_sb3.policies.SonicQRDQNPolicy`."""
+
+    n_quantiles: Annotated[Count, Field(le=10_000)] = 200
+
+
+class RecurrentKwargs(NetworkKwargs):
+    """Keyword arguments of :class:`sonic_sb3.policies.SonicRecurrentPolicy`."""
+
+    lstm_hidden_size: Annotated[Count, Field(le=65536)] = 256
+    n_lstm_layers: Annotated[Count, Field(le=16)] = 1
+    enable_critic_lstm: bool = True
 
 
 class Hyperparameters(StrictSettings):
@@ -94,26 +122,72 @@ class Hyperparameters(StrictSettings):
 
     n_timesteps: Count
     n_envs: Annotated[Count, Field(le=4096)] = 1
-    policy: Literal["sonic_sb3.policies.SonicPolicy"] = "sonic_sb3.policies.SonicPolicy"
-    policy_kwargs: PolicyKwargs = PolicyKwargs()
     frame_stack: Annotated[Count, Field(le=64)] = 4
     env_kwargs: EnvKwargs = EnvKwargs()
+    stages: tuple[Stage, ...] = ()
 
-    learning_rate: Schedule
+    @model_validator(mode="after")
+    def _check_stages(self) -> Self:
+        n_timesteps = sum(stage.n_timesteps for stage in self.stages)
+        if self.stages and n_timesteps != self.n_timesteps:
+            raise ValueError(
+                f"n_timesteps: expected the sum of the stages' timesteps, {n_timesteps}, "
+                f"got {self.n_timesteps}"
+            )
+        return self
+
+    def algorithm_kwargs(self) -> dict[str, Any]:
+        """What goes to the SB3 constructor beside policy and env; schedules still as text."""
+        shared = {"policy", "policy_kwargs", *Hyperparameters.model_fields}
+        return {key: value for key, value in self.written().items() if key not in shared}
+
+    def replay_bytes(self) -> int:
+        """Memory of the replay buffer; 0 for algorithms without one."""
+        return 0
+
+
+class LearningHyperparameters(Hyperparameters):
+    """What all algorithms share that have a network to learn with."""
+
+    policy: str
+    policy_kwargs: NetworkKwargs = NetworkKwargs()
+    learning_rate: LearningRate
     gamma: Fraction = 0.99
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> Self:
+        n_warmup = warmup_timesteps(self.learning_rate)
+        if n_warmup > self.n_timesteps:
+            raise ValueError(
+                f"learning_rate: expected a warm-up of at most n_timesteps = {self.n_timesteps}, "
+                f"got {n_warmup} timesteps"
+            )
+        return self
+
+
+class OnPolicyHyperparameters(LearningHyperparameters):
+    """What A2C, PPO and their kin share."""
+
+    policy: Literal["sonic_sb3.policies.SonicPolicy"] = "sonic_sb3.policies.SonicPolicy"
+    policy_kwargs: PolicyKwargs = PolicyKwargs()
     gae_lambda: Fraction = 0.95
     ent_coef: NotNegative = 0.0
     vf_coef: NotNegative = 0.5
     max_grad_norm: Positive = 0.5
     normalize_advantage: bool = True
 
-    def algorithm_kwargs(self) -> dict[str, Any]:
-        """What goes to the SB3 constructor beside policy and env; schedules still as text."""
-        shared = {"n_timesteps", "n_envs", "policy", "policy_kwargs", "frame_stack", "env_kwargs"}
-        return {key: value for key, value in self.written().items() if key not in shared}
+
+def _check_minibatch(n_steps: int, n_envs: int, batch_size: int) -> None:
+    n_rollout = n_steps * n_envs
+    if batch_size > n_rollout:
+        raise ValueError(
+            f"batch_size: expected at most n_steps x n_envs = {n_rollout}, got {batch_size}"
+        )
+    if n_rollout < 2 or batch_size < 2:
+        raise ValueError("batch_size: expected at least 2, advantages are normalised over it")
 
 
-class PPOHyperparameters(Hyperparameters):
+class PPOHyperparameters(OnPolicyHyperparameters):
     """Of ``stable_baselines3.PPO``."""
 
     n_steps: Count = 2048
@@ -124,19 +198,23 @@ class PPOHyperparameters(Hyperparameters):
     target_kl: Positive | None = None
 
     @model_validator(mode="after")
-    def _check_batch(self) -> PPOHyperparameters:
-        n_rollout = self.n_steps * self.n_envs
-        if self.batch_size > n_rollout:
-            raise ValueError(
-                f"batch_size: expected at most n_steps x n_envs = {n_rollout}, "
-                f"got {self.batch_size}"
-            )
-        if n_rollout < 2 or self.batch_size < 2:
-            raise ValueError("batch_size: expected at least 2, advantages are normalised over it")
+    def _check_batch(self) -> Self:
+        _check_minibatch(self.n_steps, self.n_envs, self.batch_size)
         return self
 
 
-class A2CHyperparameters(Hyperparameters):
+class RecurrentPPOHyperparameters(PPOHyperparameters):
+    """Of ``sb3_contrib.RecurrentPPO``."""
+
+    policy: Literal["sonic_sb3.policies.SonicRecurrentPolicy"] = (
+        "sonic_sb3.policies.SonicRecurrentPolicy"  # type: ignore[assignment]
+    )
+    policy_kwargs: RecurrentKwargs = RecurrentKwargs()  # type: ignore[assignment]
+    n_steps: Count = 128
+    batch_size: Count = 128
+
+
+class A2CHyperparameters(OnPolicyHyperparameters):
     """Of ``stable_baselines3.A2C``."""
 
     n_steps: Count = 5
@@ -145,11 +223,126 @@ class A2CHyperparameters(Hyperparameters):
     normalize_advantage: bool = False
 
 
+class ReusingA2CHyperparameters(A2CHyperparameters):
+    """Of :class:`sonic_sb3.reusing_a2c.ReusingA2C`."""
+
+    n_steps: Count = 2048
+    batch_size: Count = 256
+    n_epochs: Count = 4
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> Self:
+        _check_minibatch(self.n_steps, self.n_envs, self.batch_size)
+        return self
+
+
+class TRPOHyperparameters(LearningHyperparameters):
+    """Of ``sb3_contrib.TRPO``; ``learning_rate`` is the value function's."""
+
+    policy: Literal["sonic_sb3.policies.SonicPolicy"] = "sonic_sb3.policies.SonicPolicy"
+    policy_kwargs: PolicyKwargs = PolicyKwargs()
+    gae_lambda: Fraction = 0.95
+    normalize_advantage: bool = True
+    n_steps: Count = 2048
+    batch_size: Count = 128
+    n_critic_updates: Count = 10
+    cg_max_steps: Count = 15
+    cg_damping: NotNegative = 0.1
+    line_search_shrinking_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.8
+    line_search_max_iter: Count = 10
+    target_kl: Positive = 0.01
+    sub_sampling_factor: Count = 1
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> Self:
+        _check_minibatch(self.n_steps, self.n_envs, self.batch_size)
+        if self.policy_kwargs.runs_fast:
+            # It lays weights out anew in memory, a resumed run would round otherwise than before.
+            raise ValueError("policy_kwargs.runs_fast: expected false, TRPO cannot make use of it")
+        return self
+
+
+class DQNHyperparameters(LearningHyperparameters):
+    """Of ``stable_baselines3.DQN``."""
+
+    policy: Literal["sonic_sb3.policies.SonicDQNPolicy"] = "sonic_sb3.policies.SonicDQNPolicy"
+    buffer_size: Count = 100_000
+    learning_starts: Annotated[int, BeforeValidator(not_bool), Field(ge=0)] = 100
+    batch_size: Count = 32
+    tau: Fraction = 1.0
+    train_freq: Count = 4
+    gradient_steps: Annotated[int, BeforeValidator(not_bool), Field(ge=-1)] = 1
+    n_steps: Annotated[Count, Field(le=1000)] = 1
+    target_update_interval: Count = 10_000
+    exploration_fraction: Fraction = 0.1
+    exploration_initial_eps: Fraction = 1.0
+    exploration_final_eps: Fraction = 0.05
+    max_grad_norm: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _check_buffer(self) -> Self:
+        # Twice a rollout, so that what is not on disk yet is never overwritten.
+        smallest = self.n_envs * max(self.n_steps + 1, 2 * self.train_freq)
+        if self.buffer_size < smallest:
+            raise ValueError(
+                f"buffer_size: expected at least n_envs x 2 x train_freq and n_envs x "
+                f"(n_steps + 1), here {smallest}, got {self.buffer_size}"
+            )
+        return self
+
+    def replay_bytes(self) -> int:
+        """A frame, an action, a reward, two flags and an age per timestep, as stored."""
+        n_rows = max(self.buffer_size // self.n_envs, 1)
+        frame = self.env_kwargs.frame_width * self.env_kwargs.frame_height
+        n_frames = n_rows + self.frame_stack
+        return self.n_envs * (n_frames * frame + n_rows * (8 + 4 + 4 + 4 + 1))
+
+
+class QRDQNHyperparameters(DQNHyperparameters):
+    """Of ``sb3_contrib.QRDQN``."""
+
+    policy: Literal["sonic_sb3.policies.SonicQRDQNPolicy"] = "sonic_sb3.policies.SonicQRDQNPolicy"  # type: ignore[assignment]
+    policy_kwargs: QuantileKwargs = QuantileKwargs()
+    exploration_fraction: Fraction = 0.005
+    exploration_final_eps: Fraction = 0.01
+    max_grad_norm: Positive | None = None  # type: ignore[assignment]
+
+
+class ScriptHyperparameters(Hyperparameters):
+    """Of agents that only ever do one thing (``random``, ``right``)."""
+
+
+class JerkHyperparameters(ScriptHyperparameters):
+    """Of :class:`sonic_sb3.jerk.JerkScript`."""
+
+    jump_prob: Fraction = 0.1
+    jump_steps: Count = 4
+    right_steps: Count = 100
+    left_steps: Count = 70
+    exploit_bias: Fraction = 0.25
+
+
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 ALGORITHM_SETTINGS: dict[str, type[Hyperparameters]] = {
     "ppo": PPOHyperparameters,
     "a2c": A2CHyperparameters,
+    "a2c_reuse": ReusingA2CHyperparameters,
+    "ppo_lstm": RecurrentPPOHyperparameters,
+    "trpo": TRPOHyperparameters,
+    "dqn": DQNHyperparameters,
+    "qrdqn": QRDQNHyperparameters,
+    "random": ScriptHyperparameters,
+    "right": ScriptHyperparameters,
+    "jerk": JerkHyperparameters,
+}
+# Recipes of others, reproduced: files under hyperparams/seed/, and the algorithm each is for.
+NAMED_CONFIGURATIONS = {
+    "tutorial-a2c": "a2c_reuse",
+    "tutorial-ppo": "ppo",
+    "openai-ppo": "ppo",
+    "borghi-fast": "ppo",
+    "borghi-joint": "ppo",
 }
 CONTINUOUS_ALGORITHMS = ("sac", "td3", "ddpg", "tqc", "crossq")
 
@@ -179,15 +372,15 @@ def load_hyperparameters(
     """
     Read the hyperparameters of an algorithm for a game.
 
-    :param algo: ``ppo`` or ``a2c``.
+    :param algo: A name of :data:`ALGORITHM_SETTINGS`.
     :param env_id: The file's key; where the file lacks it, ``default``.
-    :param conf_file: Another file than the one this package brings.
+    :param conf_file: Another file than the one this package brings, or a configuration's name.
     :param overrides: Keys to replace; ``env_kwargs.level`` reaches into a mapping.
     :raises SonicError: An unknown algorithm or key, a value out of range, a file that cannot be
         read.
     """
     check_algo(algo)
-    path = Path(conf_file) if conf_file else hyperparams_dir() / f"{algo}.yml"
+    path = find_conf_file(conf_file) if conf_file else hyperparams_dir() / f"{algo}.yml"
     entries = read_yaml(path)
     key = env_id if env_id in entries else "default"
     if key not in entries:
@@ -197,8 +390,37 @@ def load_hyperparameters(
     entry = entries[key]
     if not isinstance(entry, dict):
         raise SettingsError(f"{path}: {key}: expected a mapping of hyperparameters, got {entry!r}")
-    entry = _merge(entry, overrides or {})
-    return validate(ALGORITHM_SETTINGS[algo], entry, f"{path}: {key}")
+    return override_hyperparameters(algo, entry, overrides or {}, f"{path}: {key}")
+
+
+def override_hyperparameters(
+    algo: str, entry: Mapping[str, Any], overrides: Mapping[str, Any], source: str
+) -> Hyperparameters:
+    """
+    Replace single hyperparameters and check them all.
+
+    :param algo: A name of :data:`ALGORITHM_SETTINGS`.
+    :param entry: As written in a file.
+    :param overrides: As for :func:`load_hyperparameters`.
+    :param source: Where they came from, for messages.
+    :raises SonicError: Something is unknown or out of range.
+    """
+    return validate(ALGORITHM_SETTINGS[algo], _merge(entry, overrides), source)
+
+
+def find_conf_file(name: str | Path) -> Path:
+    """
+    The file that a user means: a path, or the short name of a shipped configuration.
+
+    :param name: Such as ``my/ppo.yml`` or ``borghi-fast``.
+    :raises UnknownNameError: It has neither a suffix nor a folder and is no configuration's name.
+    """
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return path
+    if str(name) not in NAMED_CONFIGURATIONS:
+        raise unknown_name("configuration", str(name), NAMED_CONFIGURATIONS)
+    return hyperparams_dir() / "seed" / f"{name}.yml"
 
 
 def parse_overrides(pairs: Sequence[str], option: str) -> dict[str, Any]:

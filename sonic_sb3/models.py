@@ -3,28 +3,86 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+import sb3_contrib
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecEnv
 
+from sonic_sb3.action_sets import find_actions
 from sonic_sb3.atomic_files import write_bytes
-from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.policies import SonicPolicy
+from sonic_sb3.errors import SettingsError
+from sonic_sb3.hyperparams import (
+    DQNHyperparameters,
+    Hyperparameters,
+    LearningHyperparameters,
+    ScriptHyperparameters,
+)
+from sonic_sb3.jerk import JerkScript
+from sonic_sb3.policies import (
+    SonicDQNPolicy,
+    SonicPolicy,
+    SonicQRDQNPolicy,
+    SonicRecurrentPolicy,
+)
+from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
+from sonic_sb3.reusing_a2c import ReusingA2C
+from sonic_sb3.schedules import make_schedule
+from sonic_sb3.scripts import RandomScript, RightScript, Script, ScriptedAlgorithm
+from sonic_sb3.settings import TrainSettings
 from sonic_sb3.weights_file import read_weights
 
-ALGORITHMS: dict[str, type[OnPolicyAlgorithm]] = {
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
     "a2c": stable_baselines3.A2C,
+    "a2c_reuse": ReusingA2C,
+    "ppo_lstm": sb3_contrib.RecurrentPPO,
+    "trpo": sb3_contrib.TRPO,
+    "dqn": stable_baselines3.DQN,
+    "qrdqn": sb3_contrib.QRDQN,
+}
+SCRIPTS: dict[str, type[Script]] = {
+    "random": RandomScript,
+    "right": RightScript,
+    "jerk": JerkScript,
+}
+POLICIES: dict[str, type[BasePolicy]] = {
+    "sonic_sb3.policies.SonicPolicy": SonicPolicy,
+    "sonic_sb3.policies.SonicRecurrentPolicy": SonicRecurrentPolicy,
+    "sonic_sb3.policies.SonicDQNPolicy": SonicDQNPolicy,
+    "sonic_sb3.policies.SonicQRDQNPolicy": SonicQRDQNPolicy,
 }
 _SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
+
+
+def build_model(
+    settings: TrainSettings,
+    vec_env: VecEnv,
+    hyperparameters: Hyperparameters,
+    *,
+    seed: int | None = None,
+    device: str = "auto",
+) -> BaseAlgorithm:
+    """
+    Build what a run trains, or what plays its script.
+
+    :param settings: Of the run.
+    :param vec_env: The envs.
+    :param hyperparameters: Of the run.
+    :param seed: Of weights, sampling and envs.
+    :param device: As torch names it, or ``auto``.
+    :raises SettingsError: The hyperparameters do not suit this machine or these envs.
+    """
+    if isinstance(hyperparameters, ScriptHyperparameters):
+        kwargs = script_kwargs(settings.env, hyperparameters)
+        return ScriptedAlgorithm(SCRIPTS[settings.algo], vec_env, kwargs, seed=seed)
+    return make_model(settings.algo, vec_env, hyperparameters, seed=seed, device=device)
 
 
 def make_model(
@@ -35,7 +93,7 @@ def make_model(
     seed: int | None = None,
     device: str = "auto",
     verbose: int = 0,
-) -> OnPolicyAlgorithm:
+) -> BaseAlgorithm:
     """
     Build an untrained model.
 
@@ -45,35 +103,63 @@ def make_model(
     :param seed: Of weights, sampling and envs.
     :param device: As torch names it, or ``auto``.
     :param verbose: SB3's level of talk.
+    :raises SettingsError: Its replay buffer does not fit into memory.
     """
+    assert isinstance(hyperparameters, LearningHyperparameters)
     kwargs: dict[str, Any] = hyperparameters.algorithm_kwargs()
     for key in _SCHEDULED:
         if isinstance(kwargs.get(key), str):
-            kwargs[key] = linear_schedule(kwargs[key])
+            kwargs[key] = make_schedule(kwargs[key], hyperparameters.n_timesteps)
+    if isinstance(hyperparameters, DQNHyperparameters):
+        kwargs.pop("n_steps", None)  # the replay buffer's matter
     return ALGORITHMS[algo](
-        SonicPolicy,
+        POLICIES[hyperparameters.policy],
         vec_env,
         policy_kwargs=hyperparameters.policy_kwargs.written(),
-        rollout_buffer_class=FrameRolloutBuffer,
         seed=seed,
         device=device,
         verbose=verbose,
+        **_buffer_kwargs(algo, hyperparameters),
         **kwargs,
     )
 
 
-def linear_schedule(text: str) -> Callable[[float], float]:
+def script_kwargs(env_id: str, hyperparameters: ScriptHyperparameters) -> dict[str, Any]:
+    """What a script is built with beside its spaces."""
+    actions = find_actions(hyperparameters.env_kwargs.actions, env_id)
+    return {"actions": actions, **hyperparameters.algorithm_kwargs()}
+
+
+def _buffer_kwargs(algo: str, hyperparameters: LearningHyperparameters) -> dict[str, Any]:
+    """Which buffer keeps what was seen, each frame once."""
+    if isinstance(hyperparameters, DQNHyperparameters):
+        check_replay_memory(hyperparameters)
+        replay_kwargs = {
+            "n_stack": hyperparameters.frame_stack,
+            "n_steps": hyperparameters.n_steps,
+            "gamma": hyperparameters.gamma,
+        }
+        return {"replay_buffer_class": FrameReplayBuffer, "replay_buffer_kwargs": replay_kwargs}
+    if algo == "ppo_lstm":
+        return {}  # RecurrentPPO has a buffer of its own
+    return {"rollout_buffer_class": FrameRolloutBuffer}
+
+
+def check_replay_memory(hyperparameters: DQNHyperparameters) -> None:
     """
-    Read ``lin_x``: from x at the start of training linearly to 0 at its end.
+    Refuse a replay buffer that this machine has no room for, before it is half full.
 
-    :param text: A validated schedule.
+    :raises SettingsError: It does not fit.
     """
-    start = float(text.removeprefix("lin_"))
-
-    def schedule(progress_remaining: float) -> float:
-        return progress_remaining * start
-
-    return schedule
+    n_bytes = hyperparameters.replay_bytes()
+    n_free = psutil.virtual_memory().available
+    if n_bytes > n_free:
+        n_fitting = int(hyperparameters.buffer_size * 0.8 * n_free / n_bytes)
+        raise SettingsError(
+            f"buffer_size: expected a replay buffer that fits into {n_free / 2**30:.2f} GiB of "
+            f"free memory, got {hyperparameters.buffer_size} timesteps, {n_bytes / 2**30:.2f} GiB "
+            f"in all; try -params buffer_size:{n_fitting}"
+        )
 
 
 def save_model(model: BaseAlgorithm, path: Path) -> None:

@@ -60,6 +60,11 @@ class RunFolder:
         return self.path / f"{self.env_id}.zip"
 
     @property
+    def init_model(self) -> Path:
+        """The weights that training began with, where they are another run's."""
+        return self.path / "init_model.zip"
+
+    @property
     def best_model(self) -> Path:
         """The agent that did best in an evaluation during training."""
         return self.path / "best_model.zip"
@@ -98,6 +103,11 @@ class RunFolder:
     def snapshot(self) -> Path:
         """What a resume needs."""
         return self.path / "resume.snapshot"
+
+    @property
+    def replay(self) -> Path:
+        """The replay buffer in pieces, of algorithms that have one; gone at the end of the run."""
+        return self.path / "replay"
 
     @property
     def tensorboard(self) -> Path:

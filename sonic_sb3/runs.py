@@ -9,13 +9,20 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.action_sets import find_actions
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.models import load_policy_weights, load_weights, make_model
-from sonic_sb3.policies import SonicPolicy
+from sonic_sb3.hyperparams import Hyperparameters, LearningHyperparameters, ScriptHyperparameters
+from sonic_sb3.models import (
+    POLICIES,
+    SCRIPTS,
+    build_model,
+    load_policy_weights,
+    load_weights,
+    script_kwargs,
+)
 from sonic_sb3.run_folder import RunFolder, open_run_folder
 from sonic_sb3.settings import TrainSettings, read_settings
 
@@ -59,20 +66,14 @@ class Run:
             )
         return path
 
-    def load_policy(self, checkpoint: str | None = None, device: str = "cpu") -> SonicPolicy:
+    def load_policy(self, checkpoint: str | None = None, device: str = "cpu") -> BasePolicy:
         """
         The agent alone, ready to act.
 
         :param checkpoint: As for :meth:`model_path`.
         :param device: As torch names it.
         """
-        space = observation_space(self.hyperparameters)
-        policy = SonicPolicy(
-            space,
-            gym.spaces.Discrete(len(CONTEST_ACTIONS)),
-            lambda _: 0.0,
-            **self.hyperparameters.policy_kwargs.written(),
-        ).to(device)
+        policy = make_policy(self.settings.algo, self.settings.env, self.hyperparameters).to(device)
         load_policy_weights(policy, self.model_path(checkpoint))
         policy.set_training_mode(False)
         return policy
@@ -87,9 +88,26 @@ class Run:
         :param checkpoint: As for :meth:`model_path`.
         :param device: As torch names it.
         """
-        model = make_model(self.settings.algo, vec_env, self.hyperparameters, device=device)
+        model = build_model(self.settings, vec_env, self.hyperparameters, device=device)
         load_weights(model, self.model_path(checkpoint))
         return model
+
+
+def make_policy(algo: str, env_id: str, hyperparameters: Hyperparameters) -> BasePolicy:
+    """
+    An agent that has learned nothing yet; no emulator is started.
+
+    :param algo: Its algorithm.
+    :param env_id: The game.
+    :param hyperparameters: Of that algorithm.
+    """
+    n_actions = len(find_actions(hyperparameters.env_kwargs.actions, env_id))
+    spaces = observation_space(hyperparameters), gym.spaces.Discrete(n_actions)
+    if isinstance(hyperparameters, ScriptHyperparameters):
+        return SCRIPTS[algo](*spaces, **script_kwargs(env_id, hyperparameters))
+    assert isinstance(hyperparameters, LearningHyperparameters)
+    policy_kwargs = hyperparameters.policy_kwargs.written()
+    return POLICIES[hyperparameters.policy](*spaces, lambda _: 0.0, **policy_kwargs)
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:

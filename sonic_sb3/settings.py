@@ -28,7 +28,9 @@ class TrainSettings(StrictSettings):
     Everything that decides a run's result beside hyperparameters, versions and ROM.
 
     ``eval_freq`` and ``save_freq`` are in timesteps, -1 means never; ``snapshot_freq`` is in
-    rollouts, ``None`` means about every two minutes.
+    rollouts, ``None`` means about every two minutes. ``init_run`` is the run folder whose weights
+    training begins with. ``stage_levels`` are those of each stage of a curriculum, and ``levels``
+    then those of its last one.
     """
 
     algo: str
@@ -43,6 +45,9 @@ class TrainSettings(StrictSettings):
     eval_episodes: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=100_000)] = 10
     save_freq: Frequency = -1
     snapshot_freq: Count | None = None
+    init_run: str | None = None
+    init_checkpoint: str | None = None
+    stage_levels: tuple[tuple[str, ...], ...] = ()
 
 
 def draw_seed() -> int:
@@ -68,4 +73,9 @@ def read_settings(
     if not isinstance(written, dict):
         raise SettingsError(f"{source}: expected a mapping under 'hyperparameters'")
     kind = ALGORITHM_SETTINGS[settings.algo]
-    return settings, validate(kind, written, f"{source}: hyperparameters")
+    hyperparameters = validate(kind, written, f"{source}: hyperparameters")
+    if len(settings.stage_levels) != len(hyperparameters.stages):
+        raise SettingsError(f"{source}: expected stage_levels for each of the stages")
+    for levels in settings.stage_levels:
+        resolve_levels(settings.env, levels)
+    return settings, hyperparameters

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic_sb3.command_line import Parser, format_summary, make_parser, run_command
+from sonic_sb3.errors import SettingsError
 
 if TYPE_CHECKING:
     from sonic_sb3.hyperparams import Hyperparameters
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def _make_parser() -> Parser:
     parser = make_parser("train", "Train an agent and leave everything about it in a run folder.")
     add = parser.add_argument
-    add("--algo", default="ppo", help="algorithm: ppo or a2c")
+    algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
+    add("--algo", default=None, help=f"{algorithms}; or random, right, jerk (default: ppo)")
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels, or train, test, all")
     add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
@@ -29,7 +31,9 @@ def _make_parser() -> Parser:
     add("--seed", type=int, default=None, help="of everything random; drawn where not given")
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
-    add("-conf", "--conf-file", default=None, help="hyperparameters file in rl-zoo3's format")
+    add("-conf", "--conf-file", default=None, help="hyperparameters file, or such as borghi-fast")
+    add("-i", "--init-run", default=None, metavar="RUN", help="begin with the weights of that run")
+    add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
     add("-f", "--log-folder", default="logs", help="where run folders are made")
     add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
     add("--eval-freq", type=int, default=50_000, help="timesteps between evaluations, -1: none")
@@ -57,7 +61,12 @@ def _make_parser() -> Parser:
 def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:
     """Everything that can be wrong with the options is found here, before torch is imported."""
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
-    from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides, validate
+    from sonic_sb3.hyperparams import (
+        NAMED_CONFIGURATIONS,
+        load_hyperparameters,
+        parse_overrides,
+        validate,
+    )
     from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.settings import TrainSettings, draw_seed
@@ -69,14 +78,19 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     for key in ("n_timesteps", "n_envs"):
         if getattr(args, key) is not None:
             overrides[key] = getattr(args, key)
-    hyperparameters = load_hyperparameters(args.algo, env_id, args.conf_file, overrides)
+    algo = args.algo or NAMED_CONFIGURATIONS.get(args.conf_file, "ppo")
+    hyperparameters = load_hyperparameters(algo, env_id, args.conf_file, overrides)
+    stage_levels = [resolve_levels(env_id, stage.levels) for stage in hyperparameters.stages]
+    if stage_levels and args.levels:
+        raise SettingsError("--levels: expected none, for each stage of the file has its own")
     levels = resolve_levels(env_id, args.levels or hyperparameters.env_kwargs.level)
     settings = validate(
         TrainSettings,
         {
-            "algo": args.algo,
+            "algo": algo,
             "env": env_id,
-            "levels": levels,
+            "levels": stage_levels[-1] if stage_levels else levels,
+            "stage_levels": stage_levels,
             "n_timesteps": hyperparameters.n_timesteps,
             "seed": draw_seed() if args.seed is None else args.seed,
             "num_threads": args.num_threads or default_num_threads(),
@@ -86,6 +100,8 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
             "eval_episodes": args.eval_episodes,
             "save_freq": args.save_freq,
             "snapshot_freq": args.snapshot_freq,
+            "init_run": args.init_run,
+            "init_checkpoint": args.init_checkpoint,
         },
         "options",
     )
@@ -136,6 +152,13 @@ def _describe(settings: TrainSettings, hyperparameters: Hyperparameters) -> str:
         "seed": str(settings.seed),
         "settings": ", ".join(f"{k} {v}" for k, v in hyperparameters.algorithm_kwargs().items()),
     }
+    if settings.init_run is not None:
+        plan["weights"] = f"of {settings.init_run}, {settings.init_checkpoint or 'last'}"
+    for number, stage in enumerate(hyperparameters.stages, start=1):
+        levels = ", ".join(settings.stage_levels[number - 1])
+        plan[f"stage {number}"] = f"{stage.n_timesteps:,} timesteps on {levels}"
+    if hyperparameters.replay_bytes():
+        plan["replay"] = f"{hyperparameters.replay_bytes() / 2**30:.2f} GiB of memory when full"
     return "\n".join(f"{key:<10} {value}" for key, value in plan.items())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +20,8 @@ from stable_baselines3.common.logger import (
     KVWriter,
     Logger,
 )
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy
 
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import remove_unfinished, write_json
 from sonic_sb3.callbacks import (
     EVALUATION_SEED_OFFSET,
@@ -36,18 +36,27 @@ from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
 from sonic_sb3.event_files import TensorBoardFile, cut_event_files
+from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_run
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
 from sonic_sb3.hyperparams import Hyperparameters
-from sonic_sb3.models import make_model, save_model
+from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
 from sonic_sb3.settings import TrainSettings, read_settings
+from sonic_sb3.stages import Stages, check_stages, stage_at, stage_env_kwargs, stage_levels
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
-from sonic_sb3.training_snapshot import KeepSnapshots, restore_training_snapshot
+from sonic_sb3.training_snapshot import (
+    KeepSnapshots,
+    open_replay_files,
+    restore_training_snapshot,
+)
 from sonic_sb3.video import record_video
+
+# Of algorithms whose rollouts take a tenth of a second or less.
+_ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100, "random": 20, "right": 20, "jerk": 20}
 
 
 @dataclass(frozen=True)
@@ -118,12 +127,17 @@ def train(
     :raises SonicError: Before learning starts: no folder is left behind.
     """
     check_device(settings.device)
+    check_stages(hyperparameters)
     find_rom(settings.env)
+    starting_run = open_starting_run(settings, hyperparameters)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env)
     job = Job(settings, hyperparameters, folder, output)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         try:
-            model, manifest = _begin(job)
+            weights = None
+            if starting_run is not None:
+                weights = copy_starting_weights(starting_run, settings, folder)
+            model, manifest = _begin(job, weights)
         except BaseException:
             folder.remove()
             raise
@@ -156,18 +170,18 @@ def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
         if snapshot is not None:
             os.truncate(folder.monitor, snapshot["monitor_bytes"])
         cut_event_files(_tensorboard_folder(job, manifest), n_done)
-        model = _prepare(job, appends=snapshot is not None, manifest=manifest)
+        model = _prepare(job, snapshot is not None, n_done, manifest)
         note = {"at": _now(), "n_timesteps": n_done, "command": command_line()}
         manifest.setdefault("resumed", []).append(note)
         folder.write_manifest(manifest)
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
 
-def _begin(job: Job) -> tuple[OnPolicyAlgorithm, dict[str, Any]]:
+def _begin(job: Job, init_model_sha256: str | None) -> tuple[BaseAlgorithm, dict[str, Any]]:
     """Everything that a run needs, and its manifest on disk."""
     model = _prepare(job, appends=False)
     try:
-        manifest = _make_manifest(job, model)
+        manifest = {**_make_manifest(job, model), "init_model_sha256": init_model_sha256}
         job.folder.write_settings(job.output.arguments or {}, job.hyperparameters.written())
         job.folder.write_manifest(manifest)
     except BaseException:
@@ -176,24 +190,28 @@ def _begin(job: Job) -> tuple[OnPolicyAlgorithm, dict[str, Any]]:
     return model, manifest
 
 
-def _close(model: OnPolicyAlgorithm) -> None:
+def _close(model: BaseAlgorithm) -> None:
     assert model.env is not None
     model.env.close()
     model.logger.close()
 
 
-def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) -> OnPolicyAlgorithm:
-    """Envs and an untrained model, logging to the run folder."""
+def _prepare(
+    job: Job, appends: bool, n_done: int = 0, manifest: dict[str, Any] | None = None
+) -> BaseAlgorithm:
+    """Envs and a model that has learned nothing here yet, logging to the run folder."""
     torch.set_num_threads(job.settings.num_threads)
-    vec_env = _make_training_env(job, appends)
+    vec_env = _make_training_env(job, stage_at(job.hyperparameters, n_done), appends)
     try:
-        model = make_model(
-            job.settings.algo,
+        model = build_model(
+            job.settings,
             vec_env,
             job.hyperparameters,
             seed=job.settings.seed,
             device=job.settings.device,
         )
+        if job.settings.init_run is not None:
+            load_policy_weights(model.policy, job.folder.init_model)
         model.set_logger(_make_logger(job, manifest))
     except BaseException:
         vec_env.close()
@@ -203,7 +221,7 @@ def _prepare(job: Job, appends: bool, manifest: dict[str, Any] | None = None) ->
 
 def _learn_and_evaluate(
     job: Job,
-    model: OnPolicyAlgorithm,
+    model: BaseAlgorithm,
     manifest: dict[str, Any],
     snapshot: dict[str, Any] | None,
 ) -> EvaluationResult | None:
@@ -226,7 +244,7 @@ def _learn_and_evaluate(
 
 def _learn_and_conclude(
     job: Job,
-    model: OnPolicyAlgorithm,
+    model: BaseAlgorithm,
     manifest: dict[str, Any],
     snapshot: dict[str, Any] | None,
 ) -> EvaluationResult | None:
@@ -241,19 +259,26 @@ def _learn_and_conclude(
     manifest["finished_at"] = _now()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
+    shutil.rmtree(folder.replay, ignore_errors=True)
     return result
 
 
-def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) -> float:
+def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> float:
     """Learn what is left to learn. :returns: Seconds of training, of all processes of the run."""
     resumable = _make_resumable_callbacks(job)
+    replay_files = open_replay_files(model, job.folder)
     elapsed_s = 0.0
     try:
         if snapshot is not None:
-            restore_training_snapshot(model, resumable, snapshot)
+            restore_training_snapshot(model, resumable, snapshot, replay_files)
             elapsed_s = snapshot["elapsed_s"]
-        keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
+        keep_snapshots = KeepSnapshots(
+            job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
+        )
         callbacks: list[Any] = [StopAtNotFinite(), keep_snapshots, GameStatistics(), *resumable]
+        if job.hyperparameters.stages:
+            make_env = functools.partial(_make_stage_env, job)
+            callbacks.append(Stages(job.hyperparameters, make_env))
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
@@ -278,13 +303,20 @@ def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) 
         _close(model)
 
 
-def _make_training_env(job: Job, appends: bool) -> EpisodeMonitor:
-    env_kwargs = job.hyperparameters.env_kwargs.written()
+def _make_stage_env(job: Job, stage: int) -> EpisodeMonitor:
+    """The envs that a stage begins with, while training goes on."""
+    vec_env = _make_training_env(job, stage, appends=True)
+    vec_env.seed(job.settings.seed + stage * job.hyperparameters.n_envs)
+    return vec_env
+
+
+def _make_training_env(job: Job, stage: int, appends: bool) -> EpisodeMonitor:
+    env_kwargs = stage_env_kwargs(job.hyperparameters, stage).written()
     env_kwargs.pop("level", None)
     return make_vec_env(
         job.settings.env,
         job.hyperparameters.n_envs,
-        levels=job.settings.levels,
+        levels=stage_levels(job.hyperparameters, job.settings, stage),
         frame_stack=job.hyperparameters.frame_stack,
         n_workers=job.settings.n_workers,
         monitor_file=str(job.folder.monitor),
@@ -310,7 +342,7 @@ def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
     return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
 
 
-def _make_manifest(job: Job, model: OnPolicyAlgorithm) -> dict[str, Any]:
+def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
     tensorboard_log = job.output.tensorboard_log
     return {
         "format": 1,
@@ -332,8 +364,7 @@ def _make_resumable_callbacks(job: Job) -> list[Any]:
         callbacks.append(Checkpoints(job.folder, settings.save_freq))
     if settings.eval_freq > 0 and settings.eval_episodes > 0:
         callbacks.append(Evaluations(job.folder, settings, job.hyperparameters))
-    # A2C's rollouts take a tenth of a second.
-    callbacks.append(LogRollouts(100 if settings.algo == "a2c" else 1))
+    callbacks.append(LogRollouts(_ROLLOUTS_PER_LOG.get(settings.algo, 1)))
     return callbacks
 
 
@@ -349,10 +380,9 @@ def _evaluate_at_end(
 ) -> EvaluationResult | None:
     if settings.eval_episodes == 0:
         return None
-    assert isinstance(model.policy, ActorCriticPolicy)
     seed = settings.seed + 2 * EVALUATION_SEED_OFFSET
     result = evaluate(
-        PolicyActor(model.policy),
+        make_actor(model.policy),
         settings.env,
         settings.levels,
         hyperparameters,

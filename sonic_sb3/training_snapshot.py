@@ -3,7 +3,8 @@ A training run between two rollouts, as plain data: what a killed run needs to g
 killed.
 
 Weights, optimiser, counters, all random generators, every env, episode statistics, callbacks, the
-values waiting in the logger, and how long the monitor file was.
+values waiting in the logger, how long the monitor file was, and what the algorithm itself remembers
+(a replay buffer lies beside it, in pieces).
 """
 
 from __future__ import annotations
@@ -17,19 +18,27 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvWrapper
 
+from sonic_sb3.algorithm_state import (
+    find_optimizer,
+    find_replay_buffer,
+    read_algorithm_state,
+    write_algorithm_state,
+)
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.finite_numbers import check_outputs
 from sonic_sb3.plain_data import save_data
+from sonic_sb3.replay_files import ReplayFiles
 from sonic_sb3.run_folder import RunFolder
 
-_FORMAT = 1
+_FORMAT = 2
 _S_BETWEEN_SNAPSHOTS = 5.0
 _S_BETWEEN_WRITES = 120.0
 _COUNTERS = ("num_timesteps", "_n_updates", "_current_progress_remaining", "_episode_num")
@@ -48,7 +57,7 @@ class Resumable(Protocol):
 
 
 def take_training_snapshot(
-    model: OnPolicyAlgorithm, callbacks: list[Resumable], monitor_file: Path
+    model: BaseAlgorithm, callbacks: list[Resumable], monitor_file: Path
 ) -> dict[str, Any]:
     """
     Read everything, between an update and the next rollout. Training goes on undisturbed.
@@ -59,15 +68,15 @@ def take_training_snapshot(
     """
     assert model.env is not None
     monitor, vec_env = _find_envs(model.env)
+    optimizer = find_optimizer(model)
     return {
         "format": _FORMAT,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
         "policy": _to_plain(model.policy.state_dict()),
-        "optimizer": _to_plain(model.policy.optimizer.state_dict()),
+        "optimizer": _to_plain(optimizer.state_dict()) if optimizer else None,
         "random": _read_generators(),
         "envs": vec_env.get_snapshot(),
-        "last_obs": np.array(model._last_obs),
-        "last_episode_starts": np.array(model._last_episode_starts),
+        "algorithm": read_algorithm_state(model),
         "episodes": [_to_plain(info) for info in model.ep_info_buffer or []],
         "successes": [float(success) for success in model.ep_success_buffer or []],
         "monitor": monitor.get_snapshot(),
@@ -81,8 +90,24 @@ def take_training_snapshot(
     }
 
 
+def open_replay_files(model: BaseAlgorithm, folder: RunFolder) -> ReplayFiles | None:
+    """
+    The files of a run's replay buffer.
+
+    :param model: In training.
+    :param folder: The run.
+    :returns: ``None`` for algorithms without a replay buffer.
+    """
+    if not isinstance(model, OffPolicyAlgorithm):
+        return None
+    return ReplayFiles(folder.replay, find_replay_buffer(model))
+
+
 def restore_training_snapshot(
-    model: OnPolicyAlgorithm, callbacks: list[Resumable], snapshot: dict[str, Any]
+    model: BaseAlgorithm,
+    callbacks: list[Resumable],
+    snapshot: dict[str, Any],
+    replay_files: ReplayFiles | None = None,
 ) -> None:
     """
     Put everything back into a model that was built from the same settings.
@@ -90,11 +115,15 @@ def restore_training_snapshot(
     :param model: Fresh, with its logger set.
     :param callbacks: As in the run.
     :param snapshot: Of :func:`take_training_snapshot`.
+    :param replay_files: Those of the run, where it has a replay buffer.
     :raises RunFolderError: It is of another kind of run.
     """
     try:
         if snapshot["format"] != _FORMAT:
             raise ValueError(f"expected format {_FORMAT}, got {snapshot['format']}")
+        if replay_files is not None:
+            n_added = snapshot["algorithm"]["replay"]["n_added"]
+            replay_files.load(snapshot["replay_pieces"], n_added)
         _restore(model, callbacks, snapshot)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunFolderError(
@@ -103,20 +132,18 @@ def restore_training_snapshot(
         ) from error
 
 
-def _restore(
-    model: OnPolicyAlgorithm, callbacks: list[Resumable], snapshot: dict[str, Any]
-) -> None:
+def _restore(model: BaseAlgorithm, callbacks: list[Resumable], snapshot: dict[str, Any]) -> None:
     assert model.env is not None
     monitor, vec_env = _find_envs(model.env)
     for name in _COUNTERS:
         setattr(model, name, snapshot["counters"][name])
     model.policy.load_state_dict(_to_torch(snapshot["policy"]))
-    model.policy.optimizer.load_state_dict(_to_torch(snapshot["optimizer"]))
+    optimizer = find_optimizer(model)
+    if optimizer is not None:
+        optimizer.load_state_dict(_to_torch(snapshot["optimizer"]))
     vec_env.set_snapshot(snapshot["envs"])
     monitor.set_snapshot(snapshot["monitor"])
-    model._last_obs = snapshot["last_obs"]
-    model._last_original_obs = None
-    model._last_episode_starts = snapshot["last_episode_starts"]
+    write_algorithm_state(model, snapshot["algorithm"])
     model.ep_info_buffer = deque(snapshot["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(snapshot["successes"], maxlen=model._stats_window_size)
     for callback in callbacks:
@@ -187,6 +214,7 @@ class KeepSnapshots(BaseCallback):
     :param callbacks: Those with a memory.
     :param every_rollouts: How often it goes to disk; ``None`` for about every two minutes.
     :param elapsed_s: Seconds of training before this process.
+    :param replay_files: Those of the run, where it has a replay buffer.
     """
 
     def __init__(
@@ -195,6 +223,7 @@ class KeepSnapshots(BaseCallback):
         callbacks: list[Resumable],
         every_rollouts: int | None,
         elapsed_s: float = 0.0,
+        replay_files: ReplayFiles | None = None,
     ) -> None:
         super().__init__()
         self._folder = folder
@@ -204,6 +233,7 @@ class KeepSnapshots(BaseCallback):
         self._taken_s = -math.inf
         self._written_s = -math.inf
         self._n_rollouts = 0
+        self._replay_files = replay_files
         self._newest: dict[str, Any] | None = None
 
     @property
@@ -214,7 +244,12 @@ class KeepSnapshots(BaseCallback):
     def write_newest(self) -> None:
         """Write the snapshot in memory, if it is not on disk yet."""
         if self._newest is not None:
+            if self._replay_files is not None:
+                n_added = self._newest["algorithm"]["replay"]["n_added"]
+                self._newest["replay_pieces"] = self._replay_files.save(n_added)
             save_data(self._folder.snapshot, self._newest)
+            if self._replay_files is not None:
+                self._replay_files.remove_others()
             self._newest = None
             self._written_s = time.monotonic()
 
@@ -229,6 +264,8 @@ class KeepSnapshots(BaseCallback):
         self._keep(is_due=True)
 
     def _is_due(self) -> bool:
+        if self._replay_files is not None and self._replay_files.is_due:
+            return True
         if self._every_rollouts is not None:
             return self._n_rollouts % self._every_rollouts == 0
         return time.monotonic() - self._written_s >= _S_BETWEEN_WRITES
@@ -237,7 +274,6 @@ class KeepSnapshots(BaseCallback):
         # Short rollouts (A2C's take a tenth of a second) would be slowed down by one each.
         if not is_due and time.monotonic() - self._taken_s < _S_BETWEEN_SNAPSHOTS:
             return
-        assert isinstance(self.model, OnPolicyAlgorithm)
         check_outputs(self.model)
         snapshot = take_training_snapshot(self.model, self._callbacks, self._folder.monitor)
         self._newest = {**snapshot, "elapsed_s": self.elapsed_s}

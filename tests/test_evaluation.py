@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sonic_sb3.actors import BASELINES
+from sonic_sb3.actors import make_actor
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.evaluation import EvaluationResult, evaluate, summarise
 from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.runs import make_policy
 from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
 
 
 def play(game: str, n_episodes: int = 5) -> EvaluationResult:
     overrides = {"env_kwargs.max_episode_steps": 80}
-    hyperparameters = load_hyperparameters("ppo", game, overrides=overrides)
-    return evaluate(
-        BASELINES["random"], game, ["Level1"], hyperparameters, n_episodes=n_episodes, seed=7
-    )
+    hyperparameters = load_hyperparameters("random", game, overrides=overrides)
+    actor = make_actor(make_policy("random", game, hyperparameters))
+    return evaluate(actor, game, ["Level1"], hyperparameters, n_episodes=n_episodes, seed=7)
 
 
 def test_a_dying_worker_changes_nothing(airstriker: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from sonic_sb3.hyperparams import (
     load_hyperparameters,
     parse_overrides,
 )
-from sonic_sb3.models import linear_schedule
+from sonic_sb3.schedules import make_schedule
 from sonic_sb3.shipped_files import hyperparams_dir
 
 GOOD: dict[str, Any] = {"n_timesteps": 1000, "learning_rate": 1.0e-4, "batch_size": 64}
@@ -73,8 +73,8 @@ def test_numbers_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
 
 def test_linear_schedule_goes_to_zero(tmp_path: Path) -> None:
     path = write(tmp_path / "ppo.yml", GOOD | {"learning_rate": "lin_2.5e-4"})
-    text = load_hyperparameters("ppo", conf_file=path).learning_rate
-    schedule = linear_schedule(str(text))
+    text = load_hyperparameters("ppo", conf_file=path).written()["learning_rate"]
+    schedule = make_schedule(text, 1000)
     assert [schedule(p) for p in (1.0, 0.5, 0.0)] == [2.5e-4, 1.25e-4, 0.0]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 
-from sonic_sb3.envs.actions import SonicDiscretizer, StochasticFrameSkip
+from sonic_sb3.action_sets import find_actions
+from sonic_sb3.envs.actions import StochasticFrameSkip, make_discretizer
 from sonic_sb3.envs.episodes import EpisodeFacts, RandomNoops
 from sonic_sb3.envs.game_env import GameEnv
 from sonic_sb3.envs.observations import WarpFrame
@@ -17,6 +19,7 @@ def make_env(
     game_id: str,
     *,
     level: str | None = None,
+    actions: str | Sequence[Any] | None = None,
     frame_skip: int = 4,
     sticky_prob: float = 0.25,
     noop_max: int = 0,
@@ -36,6 +39,8 @@ def make_env(
 
     :param game_id: stable-retro's id of the game.
     :param level: A level of that game; ``None`` for its default.
+    :param actions: A name of ``ACTION_SETS`` or a list of combinations of buttons; ``None`` for the
+        game's own.
     :param frame_skip: Frames per timestep.
     :param sticky_prob: Probability that an action starts a frame late.
     :param noop_max: At most so many frames without buttons at the start of an episode.
@@ -59,7 +64,7 @@ def make_env(
     )
     frames: gym.Env[Any, Any] = RandomNoops(game_env, noop_max) if noop_max else game_env
     env: gym.Env[Any, Any] = StochasticFrameSkip(frames, frame_skip, sticky_prob)
-    env = SonicDiscretizer(env)
+    env = make_discretizer(env, find_actions(actions, game_id))
     env = gym.wrappers.TimeLimit(env, max_episode_steps)
     env = EpisodeFacts(env)
     if allow_backtracking:
