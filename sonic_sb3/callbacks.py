@@ -19,7 +19,7 @@ from tqdm import tqdm
 from sonic_sb3.actors import PolicyActor
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.evaluation import Episode, evaluate
-from sonic_sb3.hyperparams import Hyperparameters
+from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.settings import TrainSettings
@@ -35,7 +35,9 @@ EVALUATION_SEED_OFFSET = 1_000_000  # evaluations never replay the seeds of trai
 
 
 class GameStatistics(BaseCallback):
-    """Logs the means of the last episodes' game facts, and which actions were taken."""
+    """
+    Logs the means of the last episodes' game facts and reward terms, and which actions were taken.
+    """
 
     def _on_step(self) -> bool:
         return True
@@ -47,10 +49,40 @@ class GameStatistics(BaseCallback):
         for column, tag in _GAME_TAGS.items():
             if column in episodes[0]:
                 self.logger.record(tag, float(np.mean([e[column] for e in episodes])))
+        for column in episodes[0]:
+            if column.startswith("reward/"):
+                self.logger.record(column, float(np.mean([e[column] for e in episodes])))
         counts = np.sum([e["action_counts"] for e in episodes], axis=0)
         for action, share in enumerate(counts / counts.sum()):
             self.logger.record(f"actions/share_{action}", float(share))
         self.logger.record("env/restarts", getattr(self.training_env.unwrapped, "n_restarts", 0))
+
+
+class TellEnvs(BaseCallback):
+    """
+    Tells the envs what only training knows: how far the run is, and where rollouts begin.
+
+    Reward terms that decay need the first, shifted greys the second. Must come after
+    ``KeepSnapshots``: what is drawn at a rollout's start is drawn again after a resume.
+
+    :param env_kwargs: What the envs were made with; where it asks for neither, nothing is told.
+    """
+
+    def __init__(self, env_kwargs: EnvKwargs) -> None:
+        super().__init__()
+        self._env_kwargs = env_kwargs
+
+    def _on_training_start(self) -> None:
+        if self._env_kwargs.has_decay:
+            n_envs = self.training_env.num_envs
+            self.training_env.env_method("begin_training", n_envs, self.num_timesteps)
+
+    def _on_rollout_start(self) -> None:
+        if self._env_kwargs.gray_shift:
+            self.training_env.env_method("begin_rollout")
+
+    def _on_step(self) -> bool:
+        return True
 
 
 class LogRollouts(BaseCallback):

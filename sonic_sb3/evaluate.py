@@ -46,6 +46,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if args.seed < 0:
         raise SettingsError(f"--seed: expected at least 0, got {args.seed}")
 
+    from sonic_sb3.action_sets import action_names
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
     from sonic_sb3.video import record_video
@@ -69,6 +70,7 @@ def _main(argv: Sequence[str] | None) -> int:
             "seed": args.seed,
             "deterministic": args.deterministic,
             "checkpoint": args.checkpoint,
+            "action_names": action_names(subject.hyperparameters.env_kwargs.actions, subject.env),
         }
         path = Path(args.json) if args.json else folder / "evaluation.json"
         write_json(path, to_json(result.episodes, **facts))

@@ -27,6 +27,10 @@ class Game:
     :param legal_source: Where a legal copy of the ROM can be had, for people.
     :param header_titles: What the headers of this game's ROMs call it, whatever the region, in
         capitals and with single spaces; a ROM that is not the expected one is known by it.
+    :param scoring: How points and ends of episodes are told from its RAM, a name of the table in
+        ``envs/scoring.py``; empty for the contest's, where the game has level ends, and else for
+        the game's own score.
+    :param default_actions: The set of actions that suits it, a name of ``ACTION_SETS``.
     :param patched_from: The id of the game whose ROM, patched, is this game's ROM.
     """
 
@@ -41,6 +45,8 @@ class Game:
     legal_source: str = ""
     header_titles: tuple[str, ...] = ()
     patched_from: str | None = None
+    scoring: str = ""
+    default_actions: str = "contest7"
 
     @property
     def has_progress(self) -> bool:

@@ -45,6 +45,8 @@ STREET_FIGHTER_2 = Game(
     title="Street Fighter II: Special Champion Edition",
     levels=("Champion.Level1.RyuVsGuile",),
     legal_source="your own cartridge, read out",
+    scoring="fight",
+    default_actions="fight",
 )
 
 

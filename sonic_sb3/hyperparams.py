@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sonic_sb3.errors import SettingsError, unknown_name
+from sonic_sb3.action_sets import parse_actions
+from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.plain_yaml import parse_value, read_yaml
+from sonic_sb3.reward_terms import parse_rewards
 from sonic_sb3.shipped_files import hyperparams_dir
 
 _LINEAR = re.compile(r"lin_(.+)")
@@ -47,6 +50,29 @@ def _to_number(value: Any) -> float:
     return number
 
 
+def _check_actions(value: Any) -> Any:
+    with _saying_value_error():
+        if value is not None:
+            parse_actions(value)
+    return value
+
+
+def _check_rewards(value: Any) -> Any:
+    with _saying_value_error():
+        if value is not None:
+            parse_rewards(value)
+    return value
+
+
+@contextmanager
+def _saying_value_error() -> Iterator[None]:
+    """What pydantic understands, and puts the key in front of."""
+    try:
+        yield
+    except SonicError as error:
+        raise ValueError(str(error)) from None
+
+
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=1, le=10**12)]
 Number = Annotated[float, BeforeValidator(not_bool), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
@@ -68,16 +94,37 @@ class StrictSettings(BaseModel):
 class EnvKwargs(StrictSettings):
     """Keyword arguments of :func:`sonic_sb3.make_env`."""
 
-    level: str | None = None
+    level: str | list[str] | None = None
+    level_draw: Literal["pinned", "uniform", "unsolved"] = "pinned"
+    actions: Annotated[str | list[Any] | None, BeforeValidator(_check_actions)] = None
     frame_skip: Annotated[Count, Field(le=60)] = 4
     sticky_prob: Fraction = 0.25
     noop_max: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=600)] = 0
     max_episode_steps: Count = 4500
+    rewards: Annotated[list[Any] | None, BeforeValidator(_check_rewards)] = None
     allow_backtracking: bool = False
     reward_scale: Positive = 1.0
     frame_width: Annotated[Count, Field(ge=36, le=320)] = 96
     frame_height: Annotated[Count, Field(ge=36, le=320)] = 96
+    grayscale_obs: bool = True
+    crop_top_px: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=160)] = 0
+    gray_shift: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=255)] = 0
     fast_emulator: bool = True
+
+    @property
+    def n_channels(self) -> int:
+        """Of one observation, before they are stacked."""
+        return 1 if self.grayscale_obs else 3
+
+    @property
+    def has_decay(self) -> bool:
+        """Whether rewards change with the run's timesteps."""
+        return self.rewards is not None and any(t.decay for t in parse_rewards(self.rewards))
+
+    def of_an_evaluation(self) -> dict[str, Any]:
+        """What was written, without what is for training alone; levels are planned elsewhere."""
+        of_training = ("level", "level_draw", "gray_shift")
+        return {key: value for key, value in self.written().items() if key not in of_training}
 
 
 class PolicyKwargs(StrictSettings):

@@ -55,6 +55,7 @@ def make_model(
         vec_env,
         policy_kwargs=hyperparameters.policy_kwargs.written(),
         rollout_buffer_class=FrameRolloutBuffer,
+        rollout_buffer_kwargs={"n_channels": hyperparameters.env_kwargs.n_channels},
         seed=seed,
         device=device,
         verbose=verbose,

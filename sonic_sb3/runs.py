@@ -11,7 +11,7 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
-from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.action_sets import action_names
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import load_policy_weights, load_weights, make_model
@@ -33,6 +33,11 @@ class Run:
     folder: RunFolder
     settings: TrainSettings
     hyperparameters: Hyperparameters
+
+    @property
+    def action_names(self) -> list[str]:
+        """What each of the agent's actions is called, in their order."""
+        return action_names(self.hyperparameters.env_kwargs.actions, self.settings.env)
 
     def model_path(self, checkpoint: str | None = None) -> Path:
         """
@@ -69,7 +74,7 @@ class Run:
         space = observation_space(self.hyperparameters)
         policy = SonicPolicy(
             space,
-            gym.spaces.Discrete(len(CONTEST_ACTIONS)),
+            gym.spaces.Discrete(len(self.action_names)),
             lambda _: 0.0,
             **self.hyperparameters.policy_kwargs.written(),
         ).to(device)
@@ -93,9 +98,12 @@ class Run:
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:
-    """(frame_stack, height, width) uint8, as the vec env makes it; no emulator is started."""
+    """
+    (frame_stack x channels, height, width) uint8, as the vec env makes it; no emulator is started.
+    """
     env_kwargs = hyperparameters.env_kwargs
-    shape = (hyperparameters.frame_stack, env_kwargs.frame_height, env_kwargs.frame_width)
+    n_channels = hyperparameters.frame_stack * env_kwargs.n_channels
+    shape = (n_channels, env_kwargs.frame_height, env_kwargs.frame_width)
     return gym.spaces.Box(0, 255, shape, np.uint8)
 
 

@@ -21,6 +21,7 @@ from stable_baselines3.common.logger import (
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 
+from sonic_sb3.action_sets import action_names
 from sonic_sb3.actors import PolicyActor
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.callbacks import (
@@ -30,6 +31,7 @@ from sonic_sb3.callbacks import (
     GameStatistics,
     LogRollouts,
     Progress,
+    TellEnvs,
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
@@ -208,7 +210,8 @@ def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) 
             restore_training_snapshot(model, resumable, snapshot)
             elapsed_s = snapshot["elapsed_s"]
         keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
-        callbacks: list[Any] = [keep_snapshots, GameStatistics(), *resumable]
+        tell_envs = TellEnvs(job.hyperparameters.env_kwargs)
+        callbacks: list[Any] = [keep_snapshots, tell_envs, GameStatistics(), *resumable]
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
@@ -270,6 +273,7 @@ def _make_manifest(job: Job, model: OnPolicyAlgorithm) -> dict[str, Any]:
         "hyperparameters": job.hyperparameters.written(),
         "command": command_line(),
         "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
+        "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
         "device": str(model.device),
         "rom_sha1": rom_sha1(job.settings.env),
         "started_at": _now(),
@@ -311,7 +315,14 @@ def _evaluate_at_end(
         n_episodes=settings.eval_episodes,
         seed=seed,
     )
-    facts = {"env": settings.env, "seed": seed, "deterministic": False, "checkpoint": None}
+    names = action_names(hyperparameters.env_kwargs.actions, settings.env)
+    facts = {
+        "env": settings.env,
+        "seed": seed,
+        "deterministic": False,
+        "checkpoint": None,
+        "action_names": names,
+    }
     write_json(folder.evaluation, to_json(result.episodes, **facts))
     best = result.best_episode
     record_video(folder.video, settings.env, best.level, result.best_input_movie)

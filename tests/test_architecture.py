@@ -20,6 +20,7 @@ LAYERS = [
         "rom_formats",
     ],
     ["sonic_levels", "games", "plain_yaml", "atomic_files", "plain_data", "xdelta", "rom_sources"],
+    ["action_sets", "reward_terms"],
     ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],

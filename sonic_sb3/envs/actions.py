@@ -9,19 +9,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from sonic_sb3.action_sets import ACTION_SETS, ActionSet
 from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.games import BUTTONS
 
-# "Gotta Learn Fast" has an eighth action, doing nothing; the contest's baselines have these seven.
-CONTEST_ACTIONS = (
-    ("LEFT",),
-    ("RIGHT",),
-    ("LEFT", "DOWN"),
-    ("RIGHT", "DOWN"),
-    ("DOWN",),
-    ("DOWN", "B"),
-    ("B",),
-)
+CONTEST_ACTIONS = tuple(action.holds[0].buttons for action in ACTION_SETS["contest7"])
 
 
 class SonicDiscretizer(gym.ActionWrapper[Any, Any, Any]):
@@ -48,6 +40,56 @@ class SonicDiscretizer(gym.ActionWrapper[Any, Any, Any]):
     def action(self, action: int | np.integer[Any]) -> npt.NDArray[np.int8]:
         pad: npt.NDArray[np.int8] = self._pads[action]
         return pad.copy()
+
+
+class MacroDiscretizer(gym.ActionWrapper[Any, Any, Any]):
+    """
+    Offers a set of actions of which some last several timesteps, as ``Discrete(n)``.
+
+    A timestep stays a timestep: a macro that was chosen decides the pad of the timesteps that
+    follow, and the actions given meanwhile are ignored. So time limit, discount, frames per
+    timestep and the budgets of protocols mean what they mean without macros, and each timestep of
+    a macro is sticky like any other. (One long timestep instead would have let an episode outlast
+    its limit and made long macros worth more to a learner that discounts per timestep.) The end of
+    an episode ends the macro.
+
+    :param env: An env whose action is the pad, (12,) of 0 and 1.
+    :param actions: The set.
+    """
+
+    snapshot_attributes = ("action_in_force", "_position")
+
+    def __init__(self, env: gym.Env[Any, Any], actions: ActionSet) -> None:
+        super().__init__(env)
+        self._pads = [
+            [_press(hold.buttons) for hold in action.holds for _ in range(hold.n_timesteps)]
+            for action in actions
+        ]
+        self.action_space = gym.spaces.Discrete(len(actions))
+        self.action_in_force = 0
+        self._position = 0  # in the macro; 0 is where the next action is listened to
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        self.action_in_force = 0
+        self._position = 0
+        return self.env.reset(**kwargs)
+
+    def action(self, action: int | np.integer[Any]) -> npt.NDArray[np.int8]:
+        if self._position == 0:
+            self.action_in_force = int(action)
+        pads = self._pads[self.action_in_force]
+        pad = pads[self._position]
+        self._position = (self._position + 1) % len(pads)
+        return np.array(pad, dtype=np.int8)
+
+
+def make_discretizer(
+    env: gym.Env[Any, Any], actions: ActionSet
+) -> SonicDiscretizer | MacroDiscretizer:
+    """The wrapper that a set of actions needs. :param env: An env whose action is the pad."""
+    if any(action.n_timesteps > 1 for action in actions):
+        return MacroDiscretizer(env, actions)
+    return SonicDiscretizer(env, [action.holds[0].buttons for action in actions])
 
 
 def _press(names: Sequence[str]) -> list[int]:
