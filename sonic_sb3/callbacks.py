@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
-from sonic_sb3.hyperparams import Hyperparameters
+from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.scripts import ScriptedAlgorithm
@@ -37,7 +38,9 @@ EVALUATION_SEED_OFFSET = 1_000_000  # evaluations never replay the seeds of trai
 
 
 class GameStatistics(BaseCallback):
-    """Logs the means of the last episodes' game facts, and which actions were taken."""
+    """
+    Logs the means of the last episodes' game facts and reward terms, and which actions were taken.
+    """
 
     def _on_step(self) -> bool:
         return True
@@ -49,10 +52,42 @@ class GameStatistics(BaseCallback):
         for column, tag in _GAME_TAGS.items():
             if column in episodes[0]:
                 self.logger.record(tag, float(np.mean([e[column] for e in episodes])))
+        for column in episodes[0]:
+            if column.startswith("reward/"):
+                self.logger.record(column, float(np.mean([e[column] for e in episodes])))
         counts = np.sum([e["action_counts"] for e in episodes], axis=0)
         for action, share in enumerate(counts / counts.sum()):
             self.logger.record(f"actions/share_{action}", float(share))
         self.logger.record("env/restarts", getattr(self.training_env.unwrapped, "n_restarts", 0))
+
+
+class TellEnvs(BaseCallback):
+    """
+    Tells the envs what only training knows: how far the run is, and where rollouts begin.
+
+    Reward terms that decay need the first, shifted greys the second. Must come after
+    ``KeepSnapshots``: what is drawn at a rollout's start is drawn again after a resume.
+
+    :param find_env_kwargs: What the envs are made with after so many timesteps; where it asks for
+        neither, nothing is told.
+    """
+
+    def __init__(self, find_env_kwargs: Callable[[int], EnvKwargs]) -> None:
+        super().__init__()
+        self._find_env_kwargs = find_env_kwargs
+        self._told: Any = None
+
+    def _on_rollout_start(self) -> None:
+        vec_env = self.training_env
+        env_kwargs = self._find_env_kwargs(self.num_timesteps)
+        if env_kwargs.has_decay and self._told is not vec_env:  # a new stage has new envs
+            vec_env.env_method("begin_training", vec_env.num_envs, self.num_timesteps)
+        self._told = vec_env
+        if env_kwargs.gray_shift:
+            vec_env.env_method("begin_rollout")
+
+    def _on_step(self) -> bool:
+        return True
 
 
 class LogRollouts(BaseCallback):

@@ -59,6 +59,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if args.conf_file or args.hyperparams:
         raise SettingsError("--conf-file, --hyperparams: expected --protocol contest with them")
 
+    from sonic_sb3.action_sets import action_names
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
     from sonic_sb3.video import record_video
@@ -82,6 +83,7 @@ def _main(argv: Sequence[str] | None) -> int:
             "seed": args.seed,
             "deterministic": args.deterministic,
             "checkpoint": args.checkpoint,
+            "action_names": action_names(subject.hyperparameters.env_kwargs.actions, subject.env),
         }
         path = Path(args.json) if args.json else folder / "evaluation.json"
         write_json(path, to_json(result.episodes, **facts))

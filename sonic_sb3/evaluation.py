@@ -118,8 +118,7 @@ def evaluate(
     :param deterministic: Take the most probable action instead of drawing one.
     """
     n_envs = min(n_episodes, MAX_EVAL_ENVS)
-    env_kwargs = {**hyperparameters.env_kwargs.written(), "record_inputs": True}
-    env_kwargs.pop("level", None)
+    env_kwargs = {**hyperparameters.env_kwargs.of_an_evaluation(), "record_inputs": True}
     env_fns = [
         functools.partial(
             _make_evaluation_env,

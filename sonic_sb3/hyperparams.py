@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sonic_sb3.action_sets import parse_actions
 from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.plain_yaml import parse_value, read_yaml
+from sonic_sb3.reward_terms import parse_rewards
 from sonic_sb3.schedules import check_learning_rate, check_schedule, warmup_timesteps
 from sonic_sb3.shipped_files import hyperparams_dir
 
@@ -32,6 +33,13 @@ def _check_actions(value: Any) -> Any:
     with _saying_value_error():
         if value is not None:
             parse_actions(value)
+    return value
+
+
+def _check_rewards(value: Any) -> Any:
+    with _saying_value_error():
+        if value is not None:
+            parse_rewards(value)
     return value
 
 
@@ -66,17 +74,37 @@ class StrictSettings(BaseModel):
 class EnvKwargs(StrictSettings):
     """Keyword arguments of :func:`sonic_sb3.make_env`."""
 
-    level: str | None = None
+    level: str | list[str] | None = None
+    level_draw: Literal["pinned", "uniform", "unsolved"] = "pinned"
     actions: Annotated[str | list[Any] | None, BeforeValidator(_check_actions)] = None
     frame_skip: Annotated[Count, Field(le=60)] = 4
     sticky_prob: Fraction = 0.25
     noop_max: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=600)] = 0
     max_episode_steps: Count = 4500
+    rewards: Annotated[list[Any] | None, BeforeValidator(_check_rewards)] = None
     allow_backtracking: bool = False
     reward_scale: Positive = 1.0
     frame_width: Annotated[Count, Field(ge=36, le=320)] = 96
     frame_height: Annotated[Count, Field(ge=36, le=320)] = 96
+    grayscale_obs: bool = True
+    crop_top_px: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=160)] = 0
+    gray_shift: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=255)] = 0
     fast_emulator: bool = True
+
+    @property
+    def n_channels(self) -> int:
+        """Of one observation, before they are stacked."""
+        return 1 if self.grayscale_obs else 3
+
+    @property
+    def has_decay(self) -> bool:
+        """Whether rewards change with the run's timesteps."""
+        return self.rewards is not None and any(t.decay for t in parse_rewards(self.rewards))
+
+    def of_an_evaluation(self) -> dict[str, Any]:
+        """What was written, without what is for training alone; levels are planned elsewhere."""
+        of_training = ("level", "level_draw", "gray_shift")
+        return {key: value for key, value in self.written().items() if key not in of_training}
 
 
 class Stage(StrictSettings):

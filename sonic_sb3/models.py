@@ -142,7 +142,10 @@ def _buffer_kwargs(algo: str, hyperparameters: LearningHyperparameters) -> dict[
         return {"replay_buffer_class": FrameReplayBuffer, "replay_buffer_kwargs": replay_kwargs}
     if algo == "ppo_lstm":
         return {}  # RecurrentPPO has a buffer of its own
-    return {"rollout_buffer_class": FrameRolloutBuffer}
+    return {
+        "rollout_buffer_class": FrameRolloutBuffer,
+        "rollout_buffer_kwargs": {"n_channels": hyperparameters.env_kwargs.n_channels},
+    }
 
 
 def check_replay_memory(hyperparameters: DQNHyperparameters) -> None:

@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from sonic_sb3.action_sets import find_actions
+from sonic_sb3.action_sets import action_names, find_actions
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.hyperparams import Hyperparameters, LearningHyperparameters, ScriptHyperparameters
 from sonic_sb3.models import (
@@ -40,6 +40,11 @@ class Run:
     folder: RunFolder
     settings: TrainSettings
     hyperparameters: Hyperparameters
+
+    @property
+    def action_names(self) -> list[str]:
+        """What each of the agent's actions is called, in their order."""
+        return action_names(self.hyperparameters.env_kwargs.actions, self.settings.env)
 
     def model_path(self, checkpoint: str | None = None) -> Path:
         """
@@ -111,9 +116,12 @@ def make_policy(algo: str, env_id: str, hyperparameters: Hyperparameters) -> Bas
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:
-    """(frame_stack, height, width) uint8, as the vec env makes it; no emulator is started."""
+    """
+    (frame_stack x channels, height, width) uint8, as the vec env makes it; no emulator is started.
+    """
     env_kwargs = hyperparameters.env_kwargs
-    shape = (hyperparameters.frame_stack, env_kwargs.frame_height, env_kwargs.frame_width)
+    n_channels = hyperparameters.frame_stack * env_kwargs.n_channels
+    shape = (n_channels, env_kwargs.frame_height, env_kwargs.frame_width)
     return gym.spaces.Box(0, 255, shape, np.uint8)
 
 

@@ -41,6 +41,21 @@ def stage_env_kwargs(hyperparameters: Hyperparameters, index: int) -> EnvKwargs:
     """The env settings of a stage: its own, and the run's where it says nothing."""
     if not hyperparameters.stages:
         return hyperparameters.env_kwargs
+    env_kwargs = _merge(hyperparameters, index)
+    if env_kwargs.rewards is None:
+        return env_kwargs
+    # The other stages' terms too, for nothing: the monitor's columns stay the same all along.
+    terms = list(env_kwargs.rewards)
+    for other in range(len(hyperparameters.stages)):
+        names = {term["term"] for term in terms}
+        others_terms = _merge(hyperparameters, other).rewards or []
+        terms += [
+            {"term": t["term"], "weight": 0.0} for t in others_terms if t["term"] not in names
+        ]
+    return env_kwargs.model_copy(update={"rewards": terms})
+
+
+def _merge(hyperparameters: Hyperparameters, index: int) -> EnvKwargs:
     own = hyperparameters.stages[index].env_kwargs.written()
     return EnvKwargs(**{**hyperparameters.env_kwargs.written(), **own})
 
@@ -65,6 +80,14 @@ def check_stages(hyperparameters: Hyperparameters) -> None:
                 f"stages: stage {number}: expected actions among the run's env_kwargs, they cannot "
                 "change on the way"
             )
+    has_terms = [
+        _merge(hyperparameters, i).rewards is not None for i in range(len(hyperparameters.stages))
+    ]
+    if any(has_terms) and not all(has_terms):
+        raise SettingsError(
+            f"stages: stage {has_terms.index(False) + 1}: expected rewards as a list of terms, "
+            "because other stages have one"
+        )
 
 
 class Stages(BaseCallback):

@@ -21,6 +21,7 @@ from stable_baselines3.common.logger import (
     Logger,
 )
 
+from sonic_sb3.action_sets import action_names
 from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import remove_unfinished, write_json
 from sonic_sb3.callbacks import (
@@ -30,6 +31,7 @@ from sonic_sb3.callbacks import (
     GameStatistics,
     LogRollouts,
     Progress,
+    TellEnvs,
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
@@ -39,7 +41,7 @@ from sonic_sb3.event_files import TensorBoardFile, cut_event_files
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_run
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
-from sonic_sb3.hyperparams import Hyperparameters
+from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
@@ -275,7 +277,14 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         keep_snapshots = KeepSnapshots(
             job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
         )
-        callbacks: list[Any] = [StopAtNotFinite(), keep_snapshots, GameStatistics(), *resumable]
+        tell_envs = TellEnvs(functools.partial(_env_kwargs_at, job.hyperparameters))
+        callbacks: list[Any] = [
+            StopAtNotFinite(),
+            keep_snapshots,
+            tell_envs,
+            GameStatistics(),
+            *resumable,
+        ]
         if job.hyperparameters.stages:
             make_env = functools.partial(_make_stage_env, job)
             callbacks.append(Stages(job.hyperparameters, make_env))
@@ -301,6 +310,10 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         return keep_snapshots.elapsed_s
     finally:
         _close(model)
+
+
+def _env_kwargs_at(hyperparameters: Hyperparameters, n_timesteps: int) -> EnvKwargs:
+    return stage_env_kwargs(hyperparameters, stage_at(hyperparameters, n_timesteps))
 
 
 def _make_stage_env(job: Job, stage: int) -> EpisodeMonitor:
@@ -350,6 +363,7 @@ def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
         "hyperparameters": job.hyperparameters.written(),
         "command": command_line(),
         "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
+        "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
         "device": str(model.device),
         "rom_sha1": rom_sha1(job.settings.env),
         "started_at": _now(),
@@ -389,7 +403,14 @@ def _evaluate_at_end(
         n_episodes=settings.eval_episodes,
         seed=seed,
     )
-    facts = {"env": settings.env, "seed": seed, "deterministic": False, "checkpoint": None}
+    names = action_names(hyperparameters.env_kwargs.actions, settings.env)
+    facts = {
+        "env": settings.env,
+        "seed": seed,
+        "deterministic": False,
+        "checkpoint": None,
+        "action_names": names,
+    }
     write_json(folder.evaluation, to_json(result.episodes, **facts))
     best = result.best_episode
     record_video(folder.video, settings.env, best.level, result.best_input_movie)

@@ -31,7 +31,7 @@ LAYERS = [
         "xdelta",
         "rom_sources",
     ],
-    ["action_sets"],
+    ["action_sets", "reward_terms"],
     ["rom_files", "save_states", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],

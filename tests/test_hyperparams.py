@@ -105,6 +105,16 @@ def test_game_key_comes_before_default(tmp_path: Path) -> None:
         ({"batch_size": 10**6}, "batch_size: expected at most n_steps x n_envs = 2048"),
         ({"env_kwargs": {"sticky_prob": 2}}, "env_kwargs.sticky_prob"),
         ({"env_kwargs": "dict(level='x')"}, "env_kwargs"),
+        ({"env_kwargs": {"actions": "contest8"}}, "env_kwargs.actions: .*'contest7'"),
+        ({"env_kwargs": {"actions": [["JUMP"]]}}, "env_kwargs.actions: unknown button 'JUMP'"),
+        ({"env_kwargs": {"level_draw": "all"}}, "env_kwargs.level_draw"),
+        ({"env_kwargs": {"rewards": [{"term": "tme"}]}}, "env_kwargs.rewards: .*'time'"),
+        (
+            {"env_kwargs": {"rewards": [{"term": "time", "weight": 1, "decay": {"power": 1}}]}},
+            "env_kwargs.rewards: .*lacks its horizon",
+        ),
+        ({"env_kwargs": {"gray_shift": 300}}, "env_kwargs.gray_shift"),
+        ({"env_kwargs": {"crop_top_px": -1}}, "env_kwargs.crop_top_px"),
         ({"callback": {"os.system": "true"}}, "unknown key 'callback'"),
     ],
 )

@@ -35,12 +35,21 @@ ENTRY: dict[str, Any] = {
         "fast_emulator": False,
     },
 }
+DECAY = {"power": 1.0, "horizon": 200}
 STAGES = [
-    {"levels": "CanopyZone.Act1", "n_timesteps": 40},
+    {
+        "levels": "CanopyZone.Act1",
+        "n_timesteps": 40,
+        "env_kwargs": {"rewards": [{"term": "x_delta", "weight": 0.01}]},
+    },
     {
         "levels": ["QuarryZone.Act1", "CanopyZone.Act2"],
         "n_timesteps": 88,
-        "env_kwargs": {"max_episode_steps": 10},
+        "env_kwargs": {
+            "max_episode_steps": 10,
+            "gray_shift": 10,
+            "rewards": [{"term": "time", "weight": -1.0, "decay": DECAY}],
+        },
     },
 ]
 
@@ -190,6 +199,10 @@ def test_a_curriculum_is_one_run_that_resumes(
     assert rows["level"][:n_first] == ["CanopyZone.Act1"] * n_first
     assert set(rows["level"][n_first:]) == {"QuarryZone.Act1", "CanopyZone.Act2"}
     assert set(rows["l"][n_first:]) == {"10"}
+    assert {float(r) for r in rows["reward/time"][:n_first]} == {0.0}
+    assert {float(r) for r in rows["reward/x_delta"][n_first:]} == {0.0}
+    costs = [-float(r) for r in rows["reward/time"][n_first:]]
+    assert 8.0 > costs[0] > costs[-1] > 0.0  # of 10, after 40 and more of 200 timesteps
     for at_step in (10, 45):
         logs = tmp_path / f"killed_{at_step}"
         with monkeypatch.context() as patch:
@@ -221,6 +234,11 @@ def test_stages_are_counted_in_timesteps(tmp_path: Path) -> None:
         ({}, ["--levels", "CanopyZone.Act1"], "--levels: expected none"),
         ({"stages": [{**STAGES[0], "n_timesteps": 128, "levels": "X"}]}, [], "unknown level"),
         ({"stages": [{**STAGES[0], "step": 1}]}, [], "unknown key 'step'"),
+        (
+            {"stages": [STAGES[0], {**STAGES[1], "env_kwargs": {}}]},
+            [],
+            "stage 2: expected rewards as a list of terms",
+        ),
         (
             {"stages": [{**STAGES[0], "n_timesteps": 128, "env_kwargs": {"frame_width": 48}}]},
             [],

@@ -4,36 +4,42 @@ Statistics of every episode, taken outside all rewards: what the learner got and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from sonic_sb3.envs.monitor_file import MonitorFile
+from sonic_sb3.envs.scoring import find_scoring
 from sonic_sb3.games import Game
 
 ALWAYS_RECORDED = ("level", "end_reason", "game_time_s", "action_counts")
-RECORDED_WITH_PROGRESS = ("is_success", "progress", "contest_score", "x", "y")
 
 
 class EpisodeMonitor(VecMonitor):
     """
     SB3's VecMonitor with the game's facts: one row per episode, in the order in which they end.
 
-    Columns: ``r l t`` as SB3 has them, :data:`ALWAYS_RECORDED`, and :data:`RECORDED_WITH_PROGRESS`
-    of games that have progress (x and y tell where the episode ended).
+    Columns: ``r l t`` as SB3 has them, :data:`ALWAYS_RECORDED`, the ``recorded_facts`` of the
+    game's scoring (x and y tell where the episode ended), and ``reward/TERM`` of each reward term.
 
     :param venv: The envs.
     :param game: The game they play.
     :param filename: Where to write the rows; ``.monitor.csv`` is appended where missing.
     :param appends: Go on with a file that is there instead of beginning it anew.
+    :param reward_columns: Names of reward terms' sums in an episode's last info.
     """
 
     def __init__(
-        self, venv: VecEnv, game: Game, filename: str | None = None, appends: bool = False
+        self,
+        venv: VecEnv,
+        game: Game,
+        filename: str | None = None,
+        appends: bool = False,
+        reward_columns: Sequence[str] = (),
     ) -> None:
-        facts = RECORDED_WITH_PROGRESS if game.has_progress else ()
-        keywords = (*ALWAYS_RECORDED, *facts)
+        keywords = (*ALWAYS_RECORDED, *find_scoring(game).recorded_facts, *reward_columns)
         super().__init__(venv, None, info_keywords=keywords)
         if filename:
             path = Path(filename)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from sonic_sb3.envs.actions import MacroDiscretizer
 from sonic_sb3.envs.game_env import GameEnv
-from sonic_sb3.errors import SettingsError
+from sonic_sb3.errors import SettingsError, unknown_name
+
+LEVEL_DRAWS = ("pinned", "uniform", "unsolved")
 
 
 class RandomNoops(gym.Wrapper[Any, Any, Any, Any]):
@@ -50,15 +54,17 @@ class EpisodeFacts(gym.Wrapper[Any, Any, Any, Any]):
     game has progress.
 
     :param env: An env around :class:`GameEnv` that knows its time limit and has discrete actions.
+    :param macros: The wrapper inside that lets actions last; each of their timesteps is counted.
     """
 
     snapshot_attributes = ("_action_counts",)
 
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, env: gym.Env[Any, Any], macros: MacroDiscretizer | None = None) -> None:
         super().__init__(env)
         if not isinstance(env.action_space, gym.spaces.Discrete):
             raise SettingsError(f"expected discrete actions, got {env.action_space}")
         self._action_counts = np.zeros(int(env.action_space.n), dtype=np.int64)
+        self._macros = macros
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         self._action_counts[:] = 0
@@ -66,10 +72,81 @@ class EpisodeFacts(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)
-        self._action_counts[action] += 1
+        taken = action if self._macros is None else self._macros.action_in_force
+        self._action_counts[taken] += 1
         if terminated or truncated:
             game_env = self.unwrapped
             assert isinstance(game_env, GameEnv)
             info = info | game_env.end_facts(info.get("end_reason", "time_limit"))
             info["action_counts"] = self._action_counts.tolist()
         return obs, float(reward), terminated, truncated, info
+
+
+class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
+    """
+    Draws the level of each episode.
+
+    :data:`LEVEL_DRAWS`: ``uniform``, all alike; ``unsolved``, by how often an episode on the level
+    failed among the last :data:`N_REMEMBERED` of this env (a level not played yet counts as never
+    solved, one always solved keeps a tenth of the weight, so that it is not forgotten). Each env
+    remembers for itself. Draws come from a generator of its own.
+
+    :param env: An env that takes a level as ``reset(options={"level": name})`` and tells
+        ``is_success`` at an episode's end; given such an option, nothing is drawn.
+    :param levels: The levels.
+    :param how: A name of :data:`LEVEL_DRAWS`.
+    """
+
+    N_REMEMBERED = 10
+    MIN_WEIGHT = 0.1
+
+    def __init__(self, env: gym.Env[Any, Any], levels: Sequence[str], how: str) -> None:
+        super().__init__(env)
+        if how not in LEVEL_DRAWS:
+            raise unknown_name("level_draw", how, LEVEL_DRAWS)
+        self.levels = tuple(levels)
+        self.how = how
+        self._generator = np.random.default_rng()
+        self._outcomes: dict[str, list[bool]] = {level: [] for level in levels}
+
+    def weights(self) -> list[float]:
+        """The probability of each level, in the order of ``levels``."""
+        raw = [1.0] * len(self.levels)
+        if self.how == "unsolved":
+            raw = [self._unsolved_share(self._outcomes[level]) for level in self.levels]
+        return [weight / sum(raw) for weight in raw]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        if seed is not None:
+            self._generator = np.random.default_rng([seed, 0x1E7E1])
+        if not options or "level" not in options:
+            index = int(self._generator.choice(len(self.levels), p=self.weights()))
+            options = {**(options or {}), "level": self.levels[index]}
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        if (terminated or truncated) and info["level"] in self._outcomes:
+            outcomes = self._outcomes[info["level"]]
+            outcomes.append(bool(info.get("is_success", False)))
+            del outcomes[: -self.N_REMEMBERED]
+        return obs, float(reward), terminated, truncated, info
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """The generator's state and what is remembered."""
+        return {
+            "generator": self._generator.bit_generator.state,
+            "outcomes": {level: list(outcomes) for level, outcomes in self._outcomes.items()},
+        }
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put them back."""
+        self._generator.bit_generator.state = snapshot["generator"]
+        self._outcomes = {level: list(outcomes) for level, outcomes in snapshot["outcomes"].items()}
+
+    def _unsolved_share(self, outcomes: list[bool]) -> float:
+        if not outcomes:
+            return 1.0
+        return max(self.MIN_WEIGHT, 1 - sum(outcomes) / len(outcomes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -9,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.envs.emulator import Emulator
+from sonic_sb3.envs.frame_counts import COUNTED, FrameCounts
 from sonic_sb3.envs.scoring import game_seconds, make_scoring
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import BUTTONS, FRAMES_PER_SECOND, find_game, resolve_levels
 
 # Variables of data.json that are of use outside, under the names that info has for them.
-INFO_VARIABLES = ("x", "y", "rings", "lives", "score")
+INFO_VARIABLES = ("x", "y", "rings", "lives", "score", "health", "enemy_health")
 
 Frame = npt.NDArray[np.uint8]
 Info = dict[str, Any]
@@ -47,7 +49,7 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
     def __init__(
         self,
         game_id: str,
-        level: str | None = None,
+        level: str | Sequence[str] | None = None,
         obs_size: tuple[int, int] | None = None,
         render_mode: str | None = None,
         record_inputs: bool = False,
@@ -71,6 +73,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self._scoring = make_scoring(self.game)
         known = self.emulator.variable_names
         self._info_names = [name for name in INFO_VARIABLES if name in known]
+        self._counts = FrameCounts()
+        self._frame_variables = self._scoring.frame_variables
         self._input_movie: list[bytes] | None = [] if record_inputs else None
         self.n_frames = 0
         self.emulator.reset()
@@ -82,6 +86,34 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         """The level being played."""
         return self.emulator.level
 
+    @property
+    def fact_names(self) -> frozenset[str]:
+        """What can be told of this game, in info or at an episode's end."""
+        return frozenset(
+            {
+                *self.emulator.variable_names,
+                *self._scoring.progress_facts(),
+                *self._scoring.recorded_facts,
+                *self._scoring.counts,
+            }
+        )
+
+    @property
+    def x_shift_px(self) -> int:
+        """What to add to x so that it is of one coordinate system for the whole level."""
+        return self._scoring.x_shift_px
+
+    @property
+    def counts(self) -> Mapping[str, float]:
+        """Sums since the episode's start: what was asked for, and what the scoring counts."""
+        return {**self._counts.totals, **self._scoring.counts}
+
+    def count(self, names: Iterable[str]) -> None:
+        """Count these frame by frame, from the next reset on. :param names: As ``counts``."""
+        self._counts.count(sorted(set(names) & set(COUNTED)))
+        variables = (*self._scoring.frame_variables, *self._counts.variables)
+        self._frame_variables = tuple(dict.fromkeys(variables))
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Frame, Info]:
@@ -91,13 +123,15 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         :param options: ``{"level": name}`` changes the level.
         """
         super().reset(seed=seed)
-        if options and "level" in options:
+        if options and options.get("level", self.level) != self.level:
             self.emulator.load_level(_only_level(self.game.id, options["level"]))
         self.emulator.reset()
         self.n_frames = 0
         if self._input_movie is not None:
             self._input_movie.clear()
-        self._scoring.reset(self.emulator.read_variables())
+        variables = self.emulator.read_variables()
+        self._scoring.reset(variables)
+        self._counts.reset(variables)
         return self.observe(), self._make_info()
 
     def step(
@@ -120,8 +154,10 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self.n_frames += 1
         if self._input_movie is not None:
             self._input_movie.append(buttons.tobytes())
-        variables = self.emulator.read_variables(self._scoring.frame_variables)
+        variables = self.emulator.read_variables(self._frame_variables)
         frame = self._scoring.update(variables)
+        if self._counts.totals:
+            self._counts.update(variables)
         if frame.end_reason is not None:
             return frame.points, True, self._make_info() | {"end_reason": frame.end_reason}
         # Whoever does not see a frame does not ask for its facts either.
@@ -159,6 +195,7 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
             # Most of a save state's room is not used.
             "state": self.emulator.save_state().rstrip(b"\0"),
             "scoring": self._scoring.get_snapshot(),
+            "counts": self._counts.get_snapshot(),
             "n_frames": self.n_frames,
             "input_movie": None if self._input_movie is None else b"".join(self._input_movie),
         }
@@ -170,6 +207,8 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
             self.emulator.load_level(_only_level(self.game.id, snapshot["level"]))
         self.emulator.load_state(snapshot["state"])
         self._scoring.set_snapshot(snapshot["scoring"])
+        if "counts" in snapshot:  # a run begun before there were any
+            self._counts.set_snapshot(snapshot["counts"])
         self.n_frames = snapshot["n_frames"]
         movie = snapshot["input_movie"]
         if movie is not None:
@@ -187,11 +226,12 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         return info
 
 
-def _only_level(game_id: str, level: str | None) -> str:
-    levels = resolve_levels(game_id, level)
+def _only_level(game_id: str, level: str | Sequence[str] | None) -> str:
+    names = level if level is None or isinstance(level, str) else [*level]
+    levels = resolve_levels(game_id, names)
     if len(levels) != 1:
         raise SettingsError(
             f"expected one level for one env, {level!r} names {len(levels)}; "
-            "give several levels to make_vec_env or --levels"
+            "give several levels to make_vec_env or --levels, or let level_draw choose among them"
         )
     return levels[0]

@@ -8,9 +8,10 @@ the tests). They are computed here because script variables are not part of a sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from sonic_sb3.envs.fight_scoring import FightScoring
+from sonic_sb3.envs.frame_score import FrameScore, Variables
 from sonic_sb3.errors import EmulatorError
 from sonic_sb3.games import FRAMES_PER_SECOND, Game
 
@@ -18,30 +19,23 @@ FRAME_LIMIT = 18_000
 PROGRESS_POINTS = 9_000.0
 TIME_BONUS_POINTS = 1_000.0
 
-Variables = Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class FrameScore:
-    """
-    What one frame brought.
-
-    :param points: The unshaped reward of this frame.
-    :param end_reason: Why the episode is over, or ``None`` while it goes on.
-    """
-
-    points: float
-    end_reason: str | None
-
 
 class Scoring(Protocol):
     """
     Turns the RAM after each frame into points and episode ends.
 
-    ``frame_variables`` are the variables that :meth:`update` reads.
+    ``frame_variables`` are the variables that :meth:`update` reads, ``recorded_facts`` those facts
+    of an episode's last info that its statistics keep, ``x_shift_px`` is what has to be added to x
+    where the game moves its coordinates within a level.
     """
 
     frame_variables: tuple[str, ...]
+    recorded_facts: tuple[str, ...]
+    x_shift_px: int
+
+    @property
+    def counts(self) -> Mapping[str, float]:
+        """Sums since the episode's start that reward terms may ask for."""
 
     def reset(self, variables: Variables) -> None:
         """Begin an episode with the RAM after the first frame."""
@@ -55,10 +49,10 @@ class Scoring(Protocol):
     def end_facts(self, end_reason: str) -> dict[str, float | bool]:
         """What to add to ``info`` when the episode has ended."""
 
-    def get_snapshot(self) -> dict[str, float]:
+    def get_snapshot(self) -> dict[str, Any]:
         """All that changes during an episode."""
 
-    def set_snapshot(self, snapshot: dict[str, float]) -> None:
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put it back."""
 
 
@@ -72,6 +66,8 @@ class ContestScoring:
     :param game: A game with level ends.
     """
 
+    recorded_facts: tuple[str, ...] = ("is_success", "progress", "contest_score", "x", "y")
+
     def __init__(self, game: Game) -> None:
         self._game = game
         shift_variables = ("act", "screen_x") if game.act_change_shifts_x else ()
@@ -83,7 +79,8 @@ class ContestScoring:
         )
         self._start_x = 0
         self._way_px = 1
-        self._x_shift = 0
+        self.counts: Mapping[str, float] = {}
+        self.x_shift_px = 0
         self._lives = 0
         self._act = 0
         self._screen_x = 0
@@ -102,7 +99,7 @@ class ContestScoring:
             ) from None
         self._start_x = variables["x"]
         self._way_px = end_x - self._start_x
-        self._x_shift = 0
+        self.x_shift_px = 0
         self._lives = variables["lives"]
         self._act = variables["act"]
         self._screen_x = variables.get("screen_x", 0)
@@ -136,10 +133,10 @@ class ContestScoring:
         if self._game.act_change_shifts_x:
             # Some levels of Sonic 3 & Knuckles change act and jump back in x half way through.
             if variables["act"] != self._act:
-                self._x_shift -= variables["screen_x"] - self._screen_x
+                self.x_shift_px -= variables["screen_x"] - self._screen_x
             self._act = variables["act"]
             self._screen_x = variables["screen_x"]
-        way_px = variables["x"] - self._start_x + self._x_shift
+        way_px = variables["x"] - self._start_x + self.x_shift_px
         return min(max(way_px, 0), self._way_px) / self._way_px
 
     def _find_end(self, variables: Variables) -> str | None:
@@ -162,8 +159,11 @@ class GameScoreScoring:
     """
 
     frame_variables: tuple[str, ...] = ("score", "lives", "gameover")
+    recorded_facts: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, game: Game) -> None:
+        self.counts: Mapping[str, float] = {}
+        self.x_shift_px = 0
         self._score = 0
 
     def reset(self, variables: Variables) -> None:
@@ -187,9 +187,21 @@ class GameScoreScoring:
         self._score = int(snapshot["_score"])
 
 
+SCORINGS: dict[str, type[ContestScoring | GameScoreScoring | FightScoring]] = {
+    "contest": ContestScoring,
+    "game_score": GameScoreScoring,
+    "fight": FightScoring,
+}
+
+
+def find_scoring(game: Game) -> type[ContestScoring | GameScoreScoring | FightScoring]:
+    """The kind of accounting that the catalogue names for a game, or that its RAM allows."""
+    return SCORINGS[game.scoring or ("contest" if game.has_progress else "game_score")]
+
+
 def make_scoring(game: Game) -> Scoring:
-    """The accounting that a game's RAM allows."""
-    return ContestScoring(game) if game.has_progress else GameScoreScoring()
+    """The accounting of a game, before its first episode."""
+    return find_scoring(game)(game)
 
 
 def game_seconds(n_frames: int) -> float:

@@ -29,6 +29,7 @@ from sonic_sb3.envs.worker import EnvFn, full_name
 from sonic_sb3.envs.worker_handle import WorkerHandle
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import find_game, resolve_levels
+from sonic_sb3.reward_terms import parse_rewards, reward_columns
 from sonic_sb3.rom_files import find_rom
 
 _CLOSE_TIMEOUT_S = 2.0  # of all workers together
@@ -268,6 +269,7 @@ def make_vec_env(
     n_workers: int | None = None,
     monitor_file: str | None = None,
     monitor_appends: bool = False,
+    is_training: bool = True,
     reply_timeout_s: float = 60.0,
     **env_kwargs: Any,
 ) -> EpisodeMonitor:
@@ -279,12 +281,14 @@ def make_vec_env(
     :param game_id: stable-retro's id of the game.
     :param n_envs: Number of envs.
     :param levels: One or more levels, or ``train``, ``test``, ``all``; env i plays level i modulo
-        their number.
+        their number, or with another ``level_draw`` than ``pinned`` each env draws among them.
     :param seed: Env i gets seed + i.
     :param frame_stack: How many observations are stacked.
     :param n_workers: Worker processes; ``None`` for one per env.
     :param monitor_file: Where to write a row per episode; ``None`` for nowhere.
     :param monitor_appends: Go on with a monitor file that is there.
+    :param is_training: Reward terms whose weight decays do so with the timesteps made here; off,
+        they stay as they begin.
     :param reply_timeout_s: After so long without an answer a worker is restarted.
     :param env_kwargs: As :func:`sonic_sb3.make_env` takes them.
     :raises SonicError: As :func:`sonic_sb3.make_env`.
@@ -295,11 +299,21 @@ def make_vec_env(
     names = resolve_levels(
         game_id, levels if levels is None or isinstance(levels, str) else [*levels]
     )
+    is_pinned = env_kwargs.get("level_draw", "pinned") == "pinned"
     env_fns = [
-        functools.partial(make_env, game_id, level=names[index % len(names)], **env_kwargs)
+        functools.partial(
+            make_env,
+            game_id,
+            level=names[index % len(names)] if is_pinned else names,
+            **env_kwargs,
+        )
         for index in range(n_envs)
     ]
+    terms = parse_rewards(env_kwargs["rewards"]) if env_kwargs.get("rewards") else ()
     vec_env = SonicVecEnv(env_fns, n_workers, frame_stack, reply_timeout_s)
+    if is_training and any(term.decay for term in terms):
+        vec_env.env_method("begin_training", n_envs)
     if seed is not None:
         vec_env.seed(seed)
-    return EpisodeMonitor(vec_env, find_game(game_id), monitor_file, monitor_appends)
+    columns = reward_columns(env_kwargs.get("rewards"))
+    return EpisodeMonitor(vec_env, find_game(game_id), monitor_file, monitor_appends, columns)

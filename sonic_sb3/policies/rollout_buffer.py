@@ -15,16 +15,19 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
 class FrameRolloutBuffer(RolloutBuffer):
     """
-    A rollout buffer for stacked grey frames in a fraction (1 / n_stack) of the memory.
+    A rollout buffer for stacked frames in a fraction (1 / n_stack) of the memory.
 
-    Of each observation the newest frame is stored, (n_steps, n_envs, height, width) uint8; stacks
-    are put together again when a minibatch is drawn. The frames before the first observation of a
-    rollout are kept beside it. What it gives is what ``RolloutBuffer`` gives, to the bit.
+    Of each observation the newest frame is stored, (n_steps, n_envs, n_channels, height, width)
+    uint8; stacks are put together again when a minibatch is drawn. The frames before the first
+    observation of a rollout are kept beside it. What it gives is what ``RolloutBuffer`` gives, to
+    the bit.
 
     :param buffer_size: Steps per env.
-    :param observation_space: (n_stack, height, width) uint8; each frame follows from the last by
-        dropping the oldest and adding one, and an episode begins with zeros before its first frame.
+    :param observation_space: (n_stack x n_channels, height, width) uint8; each stack follows from
+        the last by dropping the oldest frame and adding one, and an episode begins with zeros
+        before its first frame.
     :param action_space: As the policy has it.
+    :param n_channels: Of one frame: 1 for grey, 3 for colour.
     :param kwargs: As ``RolloutBuffer`` takes them.
     """
 
@@ -33,18 +36,22 @@ class FrameRolloutBuffer(RolloutBuffer):
         buffer_size: int,
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
+        *,
+        n_channels: int = 1,
         **kwargs: Any,
     ) -> None:
         assert isinstance(observation_space, spaces.Box)
-        self.n_stack = observation_space.shape[0]
+        self.n_channels = n_channels
+        self.n_stack = observation_space.shape[0] // n_channels
         super().__init__(buffer_size, observation_space, action_space, **kwargs)
 
     def reset(self) -> None:
         super().reset()
         height, width = self.observation_space.shape[1:]  # type: ignore[index]
         n_frames = self.n_stack - 1 + self.buffer_size
-        self._frames = np.zeros((n_frames, self.n_envs, height, width), dtype=np.uint8)
-        self.observations = self._frames[self.n_stack - 1 :, :, np.newaxis]
+        shape = (n_frames, self.n_envs, self.n_channels, height, width)
+        self._frames = np.zeros(shape, dtype=np.uint8)
+        self.observations = self._frames[self.n_stack - 1 :]
 
     def add(
         self,
@@ -55,10 +62,12 @@ class FrameRolloutBuffer(RolloutBuffer):
         value: torch.Tensor,
         log_prob: torch.Tensor,
     ) -> None:
-        """As SB3's; ``obs`` is (n_envs, n_stack, height, width)."""
+        """As SB3's; ``obs`` is (n_envs, n_stack x n_channels, height, width)."""
         if self.pos == 0:
-            self._frames[: self.n_stack - 1] = np.moveaxis(obs[:, :-1], 0, 1)
-        super().add(obs[:, -1:], action, reward, episode_start, value, log_prob)
+            older = obs[:, : -self.n_channels]
+            stacks = older.reshape(self.n_envs, -1, self.n_channels, *obs.shape[2:])
+            self._frames[: self.n_stack - 1] = np.moveaxis(stacks, 0, 1)
+        super().add(obs[:, -self.n_channels :], action, reward, episode_start, value, log_prob)
 
     def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
         """Minibatches in a random order, as SB3's."""
@@ -88,7 +97,10 @@ class FrameRolloutBuffer(RolloutBuffer):
         return np.maximum(0, self.n_stack - 1 - age)
 
     def _stack_frames(self, batch_inds: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """(batch, n_stack, height, width) for indices into the flattened (n_envs x n_steps)."""
+        """
+        (batch, n_stack x n_channels, height, width) for indices into the flattened
+        (n_envs x n_steps).
+        """
         envs, steps = np.divmod(batch_inds, self.buffer_size)
         offsets = np.arange(self.n_stack)
         stacks: npt.NDArray[np.uint8] = self._frames[
@@ -97,4 +109,4 @@ class FrameRolloutBuffer(RolloutBuffer):
         n_missing = self._n_missing[steps, envs]
         for index in np.flatnonzero(n_missing):
             stacks[index, : n_missing[index]] = 0
-        return stacks
+        return stacks.reshape(len(stacks), -1, *stacks.shape[3:])

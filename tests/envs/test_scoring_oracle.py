@@ -17,6 +17,7 @@ import stable_retro
 from sonic_sb3.envs.scoring import ContestScoring
 from sonic_sb3.games import SONIC_1, SONIC_2, SONIC_3K, Game
 from sonic_sb3.rom_files import find_rom, integration_dir
+from sonic_sb3.sonic_levels import CUSTOM_GAMES
 
 Frames = list[dict[str, int]]
 
@@ -77,14 +78,21 @@ def walk(game: Game, zone_act: tuple[int, int], seed: int) -> Frames:
     return frames
 
 
-def assert_same(machine: Any, game: Game, frames: Frames) -> list[tuple[float, bool]]:
+# The scripts of the custom levels count the frame on which the level is finished once more: 1000
+# points of speed over 18,000 frames.
+ONE_FRAME_POINTS = 0.06
+
+
+def assert_same(
+    machine: Any, game: Game, frames: Frames, tolerance: float = 1e-3
+) -> list[tuple[float, bool]]:
     oracle = play_oracle(machine, game, frames)
     ours = play_ours(game, frames)
     end = next((k for k, (_, done) in enumerate(oracle) if done), len(oracle) - 1)
     assert [done for _, done in ours[: end + 1]] == [done for _, done in oracle[: end + 1]]
     for k in range(end + 1):
         # The oracle's rewards are single precision.
-        assert ours[k][0] == pytest.approx(oracle[k][0], rel=1e-5, abs=1e-3), f"frame {k}"
+        assert ours[k][0] == pytest.approx(oracle[k][0], rel=1e-5, abs=tolerance), f"frame {k}"
     return oracle[: end + 1]
 
 
@@ -95,6 +103,20 @@ def test_progress_and_completion(machine: Any, game: Game) -> None:
         assert rewards[-1][1], f"{zone_act}: the walk reaches the end"
         time_bonus = 1000 * (1 - len(rewards) / 18000)
         assert sum(r for r, _ in rewards) == pytest.approx(9000 + time_bonus, abs=0.1)
+
+
+@pytest.mark.parametrize("game", CUSTOM_GAMES, ids=lambda game: game.id)
+def test_custom_levels_are_scored_as_their_scripts_do(machine: Any, game: Game) -> None:
+    """The contest's own levels: their scripts differ, and keep the ends of the original's acts."""
+    for seed, zone_act in enumerate(game.level_end_px):
+        frames = walk(game, zone_act, seed)
+        rewards = assert_same(machine, game, frames, tolerance=ONE_FRAME_POINTS)
+        assert rewards[-1][1], f"{zone_act}: the walk reaches the end"
+        way_points = sum(r for r, _ in rewards) - 1000 * (1 - len(rewards) / 18000)
+        assert way_points == pytest.approx(9000, abs=0.1)
+    frames = walk(game, next(iter(game.level_end_px)), 1)[:50]
+    frames += [frames[-1] | {"lives": 2}] * 2
+    assert assert_same(machine, game, frames, tolerance=ONE_FRAME_POINTS)[-1][1]
 
 
 @pytest.mark.parametrize("game", [SONIC_1, SONIC_2, SONIC_3K], ids=lambda game: game.id)

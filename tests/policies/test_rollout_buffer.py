@@ -13,26 +13,27 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 
 N_STEPS, N_ENVS, N_STACK = 17, 3, 4
-SPACE = gym.spaces.Box(0, 255, (N_STACK, 12, 10), np.uint8)
 
 
-def fill_both(seed: int, done_prob: float) -> list[Any]:
+def fill_both(seed: int, done_prob: float, n_channels: int = 1) -> list[Any]:
     rng = np.random.default_rng(seed)
-    kwargs = {"device": "cpu", "n_envs": N_ENVS, "gae_lambda": 0.95, "gamma": 0.99}
-    buffers = [
-        buffer_class(N_STEPS, SPACE, gym.spaces.Discrete(7), **kwargs)
-        for buffer_class in (RolloutBuffer, FrameRolloutBuffer)
+    kwargs: dict[str, Any] = {"device": "cpu", "n_envs": N_ENVS}
+    kwargs |= {"gae_lambda": 0.95, "gamma": 0.99}
+    space = gym.spaces.Box(0, 255, (N_STACK * n_channels, 12, 10), np.uint8)
+    buffers: list[Any] = [
+        RolloutBuffer(N_STEPS, space, gym.spaces.Discrete(7), **kwargs),
+        FrameRolloutBuffer(N_STEPS, space, gym.spaces.Discrete(7), n_channels=n_channels, **kwargs),
     ]
-    stacks = np.zeros((N_ENVS, *SPACE.shape), np.uint8)
+    stacks = np.zeros((N_ENVS, *space.shape), np.uint8)
     starts = np.ones(N_ENVS, bool)
     for rollout in range(3):
         for buffer in buffers:
             buffer.reset()
         for _ in range(N_STEPS):
             stacks[starts] = 0
-            stacks[:, :-1] = stacks[:, 1:].copy()
-            stacks[starts, :-1] = 0
-            stacks[:, -1] = rng.integers(0, 256, (N_ENVS, 12, 10))
+            stacks[:, :-n_channels] = stacks[:, n_channels:].copy()
+            stacks[starts, :-n_channels] = 0
+            stacks[:, -n_channels:] = rng.integers(0, 256, (N_ENVS, n_channels, 12, 10))
             action = rng.integers(0, 7, (N_ENVS, 1))
             reward = rng.random(N_ENVS)
             value, log_prob = torch.rand(N_ENVS), torch.rand(N_ENVS)
@@ -48,8 +49,11 @@ def fill_both(seed: int, done_prob: float) -> list[Any]:
 
 @pytest.mark.parametrize("done_prob", [0.0, 0.2, 0.7])
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_minibatches_are_those_of_sb3(done_prob: float, batch_size: int | None) -> None:
-    stock, ours = fill_both(1, done_prob)
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_minibatches_are_those_of_sb3(
+    done_prob: float, batch_size: int | None, n_channels: int
+) -> None:
+    stock, ours = fill_both(1, done_prob, n_channels)
     for epoch in range(2):
         batches = []
         for buffer in (stock, ours):

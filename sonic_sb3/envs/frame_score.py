@@ -1,0 +1,21 @@
+"""What one frame is worth: the answer of every kind of scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Variables = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """
+    What one frame brought.
+
+    :param points: The unshaped reward of this frame.
+    :param end_reason: Why the episode is over, or ``None`` while it goes on.
+    """
+
+    points: float
+    end_reason: str | None
