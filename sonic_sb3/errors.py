@@ -34,6 +34,10 @@ class RunFolderError(SonicError):
     """A run folder that is missing, incomplete, in use or cannot be written."""
 
 
+class StudyError(SonicError):
+    """A study that cannot be reached, joined or exported."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
     Build the error for a name that is in no table, naming the closest known one.
