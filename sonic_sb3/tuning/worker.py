@@ -46,7 +46,6 @@ class WorkerOrder:
     :param snapshot_freq: Rollouts between snapshots; ``None`` for about every two minutes.
     :param device: As torch names it.
     :param grace_s: After so long without a sign of life a trial is handed on.
-    :param parent_pid: Who started it.
     """
 
     owner: str
@@ -57,7 +56,6 @@ class WorkerOrder:
     snapshot_freq: int | None
     device: str
     grace_s: float
-    parent_pid: int
 
 
 def run_worker(order: WorkerOrder, last_words: Connection) -> None:
@@ -172,8 +170,10 @@ class _Worker:
             value = self._make_run(lease, trial).run()
         except optuna.TrialPruned:
             self._tell(lease, trial, None, TrialState.PRUNED)
-        except (StorageInternalError, SQLAlchemyError):
-            raise  # not the trial's fault: another worker goes on with it
+        except (StorageInternalError, SQLAlchemyError, EOFError, ConnectionError):
+            # The database or a process went away, which is not the trial's fault: this worker ends
+            # and another one goes on with it.
+            raise
         except Exception as error:
             traceback.print_exc()
             reason = " ".join(str(error).split()) or "no message"
@@ -239,6 +239,7 @@ class _Pulse(threading.Thread):
         super().__init__(daemon=True)
         self._worker = worker
         self._order = order
+        self._parent_pid = os.getppid()
         self.lease: Lease | None = None
 
     def run(self) -> None:
@@ -247,7 +248,7 @@ class _Pulse(threading.Thread):
         every_s = min(5.0, self._order.grace_s / 6)
         while True:
             time.sleep(0.5)
-            if os.getppid() != self._order.parent_pid:
+            if os.getppid() != self._parent_pid:
                 _stop()
                 return
             lease = self.lease
