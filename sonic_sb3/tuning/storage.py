@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
 
 from sonic_sb3.errors import StudyError
 from sonic_sb3.tuning.slots import make_tables
@@ -30,6 +33,7 @@ _EXPECTED = "expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _BUSY_TIMEOUT_S = 120
 _N_ATTEMPTS = 8
+_TABLES_LOCK = 0x50A1C  # any number that others are not likely to choose
 
 
 def sqlite_url(path: Path) -> str:
@@ -107,11 +111,24 @@ def _connect(url: URL) -> RDBStorage:
         {"timeout": _BUSY_TIMEOUT_S} if is_sqlite else {"connect_timeout": 10}
     )
     engine_kwargs = {"connect_args": connect_args, "pool_pre_ping": True}
-    storage = RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=engine_kwargs)
-    if is_sqlite:
-        _lock_at_begin(storage.engine)
-    make_tables(storage.engine)
+    with _alone(url, connect_args):
+        storage = RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=engine_kwargs)
+        if is_sqlite:
+            _lock_at_begin(storage.engine)
+        make_tables(storage.engine)
     return storage
+
+
+@contextmanager
+def _alone(url: URL, connect_args: dict[str, Any]) -> Iterator[None]:
+    """Let one worker at a time make tables on a server; for SQLite trying again is enough."""
+    if url.drivername == "sqlite":
+        yield
+        return
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=connect_args)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(f"select pg_advisory_xact_lock({_TABLES_LOCK})"))
+        yield
 
 
 def _lock_at_begin(engine: sqlalchemy.Engine) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sonic_sb3.tuning.slots import Lease
     from sonic_sb3.tuning.trial_run import TrialRun
 
-MAX_DEATHS = 10
+MAX_DEATHS = 25
 MAX_FAILURES = 5
 EXIT_HOPELESS = 3
 _S_BETWEEN_LOOKS = 1.0
@@ -246,14 +246,20 @@ class _Pulse(threading.Thread):
         """Until the process ends."""
         renewed_s = time.monotonic()
         every_s = min(5.0, self._order.grace_s / 6)
+        n_written = 0
         while True:
             time.sleep(0.5)
             if os.getppid() != self._parent_pid:
                 _stop()
                 return
             lease = self.lease
-            if lease is None or time.monotonic() - renewed_s < every_s:
+            if lease is None:
                 continue
+            # Progress is told soon: a worker that dies without any counts against its trial.
+            due_s = every_s if lease.n_timesteps == n_written else min(2.0, every_s)
+            if time.monotonic() - renewed_s < due_s:
+                continue
+            n_written = lease.n_timesteps
             try:
                 is_ours = self._worker.renew(lease)
             except Exception:

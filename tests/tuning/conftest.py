@@ -40,23 +40,26 @@ def postgres_server() -> Iterator[Any]:
         yield server
 
 
-@pytest.fixture
-def postgres_url(
-    postgres_server: Any, request: pytest.FixtureRequest, monkeypatch: Any
-) -> Iterator[str]:
-    """A fresh database; its URL has the password in it."""
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: Any) -> Iterator[str]:
+    """One database for all tests, whose studies have different names."""
     from pytest_postgresql.janitor import DatabaseJanitor
 
-    monkeypatch.setenv("PGPASSWORD", "to be put back")
     with DatabaseJanitor(
         user=postgres_server.user,
         host="127.0.0.1",
         port=postgres_server.port,
-        version=15,
         dbname="studies",
         password=postgres_server.password,
     ):
         yield postgres_server.url("studies")
+
+
+@pytest.fixture
+def postgres_url(postgres_database: str, monkeypatch: Any) -> str:
+    """The database; its URL has the password in it."""
+    monkeypatch.setenv("PGPASSWORD", "to be put back")
+    return postgres_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
