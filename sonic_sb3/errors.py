@@ -51,6 +51,10 @@ class NotFiniteError(SonicError):
     """A loss, gradient or weight that is NaN or infinite: what was learned last is worthless."""
 
 
+class StudyError(SonicError):
+    """A study that cannot be reached, joined or exported."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
     Build the error for a name that is in no table, naming the closest known one.

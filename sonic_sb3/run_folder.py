@@ -182,19 +182,26 @@ class RunFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def create_run_folder(log_folder: Path, algo: str, env_id: str) -> RunFolder:
+def create_run_folder(
+    log_folder: Path, algo: str, env_id: str, number: int | None = None
+) -> RunFolder:
     """
     Make the next free ``LOGS/ALGO/ENV_k``. Two runs that start at once get two folders.
 
     :param log_folder: LOGS.
     :param algo: The algorithm's name.
     :param env_id: The game.
-    :raises RunFolderError: The folder cannot be written.
+    :param number: Make this k and no other.
+    :raises RunFolderError: The folder cannot be written, or is there already.
     """
     parent = log_folder / algo
     made = _missing_parents(parent)
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        if number is not None:
+            path = parent / f"{env_id}_{number}"
+            path.mkdir()
+            return RunFolder(path, env_id)
         number = _last_number(parent, env_id) + 1
         while True:
             path = parent / f"{env_id}_{number}"
@@ -297,7 +304,8 @@ def _git_state() -> dict[str, Any] | None:
 
 def _git(folder: Path, *arguments: str) -> str:
     result = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        # Without it, `status` takes a lock that gets in the way of the user's own git.
+        ["git", "--no-optional-locks", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
         check=True,

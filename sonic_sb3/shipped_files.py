@@ -11,3 +11,8 @@ def hyperparams_dir() -> Path:
     """The folder with one hyperparameters file per algorithm."""
     installed = _PACKAGE / "shipped" / "hyperparams"
     return installed if installed.is_dir() else _PACKAGE.parent / "hyperparams"
+
+
+def search_dir() -> Path:
+    """The folder with the search spaces of ``tune``."""
+    return hyperparams_dir() / "search"

@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ class Output:
     :param verbose: 1 prints SB3's table after each rollout.
     :param arguments: The command's options, for ``args.yml``.
     :param on_full_disk: Stop at a file that cannot be written, or wait until it can.
+    :param number: The k of ``ENV_k``; ``None`` for the next free one.
     """
 
     log_folder: Path
@@ -80,6 +82,7 @@ class Output:
     verbose: int = 0
     arguments: dict[str, Any] | None = None
     on_full_disk: OnFullDisk = "stop"
+    number: int | None = None
 
 
 def check_device(device: str) -> None:
@@ -108,16 +111,21 @@ class Job:
     :param hyperparameters: What to do it with.
     :param folder: Where.
     :param output: What to show.
+    :param callbacks: More callbacks with a memory (``training_snapshot.Resumable``).
     """
 
     settings: TrainSettings
     hyperparameters: Hyperparameters
     folder: RunFolder
     output: Output
+    callbacks: Sequence[Any] = ()
 
 
 def train(
-    settings: TrainSettings, hyperparameters: Hyperparameters, output: Output
+    settings: TrainSettings,
+    hyperparameters: Hyperparameters,
+    output: Output,
+    callbacks: Sequence[Any] = (),
 ) -> tuple[RunFolder, EvaluationResult | None]:
     """
     Train an agent and leave everything about it in a new run folder.
@@ -125,6 +133,7 @@ def train(
     :param settings: What to do.
     :param hyperparameters: What to do it with.
     :param output: Where to write.
+    :param callbacks: More callbacks with a memory; what they raise ends the run, resumable.
     :returns: The run folder, and the evaluation at the end (``None`` with ``eval_episodes`` 0).
     :raises SonicError: Before learning starts: no folder is left behind.
     """
@@ -132,8 +141,8 @@ def train(
     check_stages(hyperparameters)
     find_rom(settings.env)
     starting_run = open_starting_run(settings, hyperparameters)
-    folder = create_run_folder(output.log_folder, settings.algo, settings.env)
-    job = Job(settings, hyperparameters, folder, output)
+    folder = create_run_folder(output.log_folder, settings.algo, settings.env, output.number)
+    job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         try:
             weights = None
@@ -146,18 +155,21 @@ def train(
         return folder, _learn_and_evaluate(job, model, manifest, None)
 
 
-def resume(folder: RunFolder, output: Output) -> EvaluationResult | None:
+def resume(
+    folder: RunFolder, output: Output, callbacks: Sequence[Any] = ()
+) -> EvaluationResult | None:
     """
     Go on with a run that was stopped or killed, to the result it would have had.
 
     :param folder: The run.
     :param output: What to show; the run's own folders are kept.
+    :param callbacks: As the run had them.
     :returns: As :func:`train`.
     :raises SonicError: It is in use, finished, or of another ROM.
     """
     manifest = folder.read_manifest()
     settings, hyperparameters = read_settings(manifest, str(folder.manifest))
-    job = Job(settings, hyperparameters, folder, output)
+    job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         if "finished_at" in manifest:
             raise RunFolderError(f"{folder.path} is finished: there is nothing to resume")
@@ -267,7 +279,7 @@ def _learn_and_conclude(
 
 def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> float:
     """Learn what is left to learn. :returns: Seconds of training, of all processes of the run."""
-    resumable = _make_resumable_callbacks(job)
+    resumable = [*_make_resumable_callbacks(job), *job.callbacks]
     replay_files = open_replay_files(model, job.folder)
     elapsed_s = 0.0
     try:

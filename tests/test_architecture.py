@@ -59,9 +59,10 @@ LAYERS = [
         "protocols",
         "keyboard_play",
     ],
+    ["tuning"],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["command_line"],
-    ["train", "evaluate", "play", "benchmark", "roms"],
+    ["train", "evaluate", "play", "benchmark", "roms", "tune"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]

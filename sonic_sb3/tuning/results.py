@@ -1,0 +1,187 @@
+"""What came of a study: its best trials, as the study saw them and as fresh seeds confirm them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from sonic_sb3.atomic_files import replacing
+from sonic_sb3.errors import StudyError
+from sonic_sb3.statistics import bootstrap_mean_interval
+from sonic_sb3.tuning.plan import StudyPlace, no_completed
+from sonic_sb3.tuning.settings import Candidate
+from sonic_sb3.tuning.study import CANDIDATE, FAILURE, OpenStudy, best_candidates, open_study
+
+_CONFIRMATION = re.compile(r"\.confirm-(\d+)-(\d+)x(\d+)")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """
+    A mean over trainings.
+
+    :param values: One per training.
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean."""
+        return float(np.mean(self.values))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its 95 % interval, where there are two trainings or more."""
+        return bootstrap_mean_interval(self.values)
+
+    def __str__(self) -> str:
+        text = f"{self.mean:.4f}"
+        if self.interval is not None:
+            text += f" ({self.interval[0]:.4f} .. {self.interval[1]:.4f})"
+        return f"{text}, n={len(self.values)}"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    One of the best trials.
+
+    :param candidate: Which.
+    :param found: Its value in the study, which chance has helped: it is the best of many.
+    :param confirmed: Its value with fresh seeds; ``None`` where that was not tried, or not yet.
+    :param seeds: The fresh seeds.
+    :param completion: Completion rate with the fresh seeds, or where there are none in the study.
+    """
+
+    candidate: Candidate
+    found: Figure
+    confirmed: Figure | None
+    seeds: tuple[int, ...]
+    completion: float | None
+
+
+def seed_results(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """The results of a trial's seeds, in their order."""
+    names = sorted(
+        (name for name in trial.user_attrs if re.fullmatch(r"seed_\d+", name)),
+        key=lambda name: int(name.removeprefix("seed_")),
+    )
+    return [trial.user_attrs[name] for name in names]
+
+
+def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
+    """
+    The confirmation of most trials that the storage has of a study.
+
+    :param study: The study.
+    :param place: Where it is.
+    """
+    found: list[tuple[tuple[int, ...], str]] = []
+    for other in study.storage.get_all_studies():
+        rest = other.study_name.removeprefix(place.name)
+        match = _CONFIRMATION.fullmatch(rest)
+        if match and other.study_name.startswith(place.name):
+            found.append((tuple(int(group) for group in match.groups()), other.study_name))
+    return open_study(place.url, max(found)[1]) if found else None
+
+
+def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list[Contender]:
+    """
+    The best trials: by fresh seeds where they were confirmed, else by the study's own value.
+
+    :param study: The study.
+    :param confirmation: Of :func:`find_confirmation`.
+    :param top: How many, where there is no confirmation.
+    :raises StudyError: No trial was completed.
+    """
+    trials = {t.number: t for t in study.trials() if t.state == TrialState.COMPLETE}
+    again = [] if confirmation is None else confirmation.trials()
+    again = [t for t in again if t.state == TrialState.COMPLETE]
+    candidates = (
+        best_candidates(list(trials.values()), top)
+        if confirmation is None
+        else confirmation.settings.candidates
+    )
+    if not candidates:
+        raise StudyError(no_completed(study))
+    contenders = []
+    for candidate in candidates:
+        trial = trials[candidate.trial]
+        repeats = [t for t in again if t.user_attrs.get(CANDIDATE) == candidate.trial]
+        fresh = [result for t in repeats for result in seed_results(t)]
+        results = seed_results(trial)
+        rates = [r["completion"] for r in fresh or results if r["completion"] is not None]
+        contenders.append(
+            Contender(
+                candidate,
+                Figure(tuple(float(r["value"]) for r in results)),
+                Figure(tuple(float(r["value"]) for r in fresh)) if fresh else None,
+                tuple(int(r["seed"]) for r in fresh),
+                float(np.mean(rates)) if rates else None,
+            )
+        )
+    return sorted(
+        contenders,
+        key=lambda c: (
+            -(c.confirmed.mean if c.confirmed else -np.inf),
+            -c.found.mean,
+            c.candidate.trial,
+        ),
+    )
+
+
+def describe_contenders(contenders: Sequence[Contender]) -> list[str]:
+    """Lines with both figures of each of the best trials."""
+    lines = []
+    for contender in contenders:
+        confirmed = "not confirmed" if contender.confirmed is None else str(contender.confirmed)
+        lines.append(
+            f"trial {contender.candidate.trial}: fresh seeds {confirmed}; "
+            f"in the study {contender.found}"
+        )
+    return lines
+
+
+def write_trials_csv(path: Path, study: OpenStudy) -> None:
+    """
+    Write a row per trial: state, value, parameters, seeds' values, failures.
+
+    :param path: The file to make or replace.
+    :param study: The study.
+    """
+    names = list(study.settings.space)
+    head = ["trial", "slot", "state", "value", "completion", "progress", "seed_values"]
+    head += ["n_reports", "started", "finished", "failure", *names]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for trial in study.trials():
+            results = seed_results(trial)
+            writer.writerow(
+                [
+                    trial.number,
+                    trial.user_attrs.get("slot"),
+                    trial.state.name,
+                    trial.value,
+                    *(_mean(results, key) for key in ("completion", "progress")),
+                    " ".join(str(r["value"]) for r in results),
+                    len(trial.intermediate_values),
+                    trial.datetime_start,
+                    trial.datetime_complete,
+                    trial.user_attrs.get(FAILURE),
+                    *(trial.params.get(name) for name in names),
+                ]
+            )
+
+
+def _mean(results: list[dict[str, Any]], key: str) -> float | None:
+    values = [r[key] for r in results if r.get(key) is not None]
+    return float(np.mean(values)) if values else None
