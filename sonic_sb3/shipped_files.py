@@ -11,3 +11,9 @@ def hyperparams_dir() -> Path:
     """The folder with one hyperparameters file per algorithm."""
     installed = _PACKAGE / "shipped" / "hyperparams"
     return installed if installed.is_dir() else _PACKAGE.parent / "hyperparams"
+
+
+def experiments_dir() -> Path:
+    """The folder with one folder per experiment."""
+    installed = _PACKAGE / "shipped" / "experiments"
+    return installed if installed.is_dir() else _PACKAGE.parent / "experiments"

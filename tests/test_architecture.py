@@ -38,8 +38,9 @@ LAYERS = [
         "keyboard_play",
     ],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
+    ["campaign"],
     ["command_line"],
-    ["train", "evaluate", "play", "benchmark", "roms"],
+    ["train", "evaluate", "experiment", "play", "benchmark", "roms"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
