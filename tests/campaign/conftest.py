@@ -50,7 +50,8 @@ class Bench:
     def environment(self, **more: str) -> dict[str, str]:
         root = str(HERE.parent.parent)
         path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-        return os.environ | {"PYTHONPATH": path, "LEDGER": str(self.ledger)} | more
+        mine = {"LEDGER": str(self.ledger), "FAKE_COMMANDS": str(HERE / "fake_commands.py")}
+        return os.environ | {"PYTHONPATH": path} | mine | more
 
     def start(self, *argv: str, **environment: str) -> subprocess.Popen[bytes]:
         """``experiment ARGV`` with fakes; what it prints goes to ``self.log``."""
@@ -78,10 +79,14 @@ class Bench:
         root = self.experiment / "results"
         return sorted(str(p.parent.relative_to(root)) for p in root.glob("*/*/manifest.json"))
 
-    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 120) -> None:
-        deadline_s = time.monotonic() + timeout_s
+    def wait_for(
+        self, condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        """Until something holds; fails when a process ends before, or after two minutes."""
+        deadline_s = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline_s, self.log.read_text()
+            assert process is None or process.poll() is None, self.log.read_text()
             time.sleep(0.05)
 
 

@@ -66,7 +66,7 @@ def test_two_campaigns_share_a_grid(bench: Any) -> None:
 
 def test_killed_campaign_takes_its_runs_along_and_goes_on(bench: Any) -> None:
     process = bench.start("run", "counting", "--workers", "2", FAKE_STEP_S="0.2")
-    bench.wait_for(lambda: len(bench.counts()) > 6)
+    bench.wait_for(lambda: len(bench.counts()) > 6, process)
     children = descendants(process)
     assert children
     process.kill()
@@ -86,7 +86,7 @@ def test_killed_campaign_takes_its_runs_along_and_goes_on(bench: Any) -> None:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_all_children(bench: Any, number: signal.Signals, status: int) -> None:
     process = bench.start("run", "counting", "--workers", "2", FAKE_STEP_S="0.2")
-    bench.wait_for(lambda: len(bench.counts()) > 4)
+    bench.wait_for(lambda: len(bench.counts()) > 4, process)
     children = descendants(process)
     process.send_signal(number)
     assert process.wait(60) == status
@@ -100,7 +100,7 @@ def test_signals_end_all_children(bench: Any, number: signal.Signals, status: in
 
 def test_a_killed_run_is_gone_on_with(bench: Any) -> None:
     process = bench.start("run", "counting", "--arms", "one", "--workers", "1", FAKE_STEP_S="0.1")
-    bench.wait_for(lambda: len(bench.counts()) > 4)
+    bench.wait_for(lambda: len(bench.counts()) > 4, process)
     for child in descendants(process):
         child.kill()
     assert process.wait(240) == 0

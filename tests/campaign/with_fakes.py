@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 from sonic_sb3.campaign import cell_run
 
-cell_run._RUN_MODULE = [sys.executable, str(Path(__file__).with_name("fake_commands.py"))]
+cell_run._RUN_MODULE = [sys.executable, os.environ["FAKE_COMMANDS"]]
 
 if __name__ == "__main__":
     from sonic_sb3 import experiment
