@@ -487,6 +487,8 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
             raise SettingsError(
                 f"{source}: {unknown_name('key', where.split('.')[-1], known)}"
             ) from None
+        if first["type"] == "missing":
+            raise SettingsError(f"{source}: {where}: expected this key, it is missing") from None
         message = first["msg"].removeprefix("Value error, ")
         got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
         raise SettingsError(f"{source}: {where + ': ' if where else ''}{message}{got}") from None

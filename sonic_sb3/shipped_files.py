@@ -16,3 +16,9 @@ def hyperparams_dir() -> Path:
 def search_dir() -> Path:
     """The folder with the search spaces of ``tune``."""
     return hyperparams_dir() / "search"
+
+
+def experiments_dir() -> Path:
+    """The folder with one folder per experiment."""
+    installed = _PACKAGE / "shipped" / "experiments"
+    return installed if installed.is_dir() else _PACKAGE.parent / "experiments"

@@ -43,3 +43,34 @@ def stop_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class StopRequest:
+    """Whether a signal has asked to end: ``number`` is that signal's, else ``None``."""
+
+    number: int | None = None
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """
+    Within this block, SIGINT and SIGTERM only leave a note, for a loop that looks at it.
+
+    The second signal ends the process at once.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # Python delivers signals to the main thread only
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if request.number is not None:
+            os._exit(128 + number)
+        request.number = number
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

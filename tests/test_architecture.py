@@ -61,8 +61,9 @@ LAYERS = [
     ],
     ["tuning"],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
+    ["campaign"],
     ["command_line"],
-    ["train", "evaluate", "play", "benchmark", "roms", "tune"],
+    ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]

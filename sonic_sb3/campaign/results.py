@@ -1,0 +1,130 @@
+"""
+Compact results: what comparisons read of a run, small enough for a repository.
+
+A folder with the same names as a run folder and fewer files: ``manifest.json``,
+``0.monitor.csv.gz``, ``evaluations.npz`` where there is one, ``evaluation.json``.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.run_folder import RunFolder
+
+MONITOR = "0.monitor.csv.gz"
+_MAX_EVALUATION_BYTES = 50_000_000
+_SECONDS_COLUMN = "t"
+
+
+def compact_files(run: RunFolder) -> dict[str, bytes]:
+    """
+    The files of a run's compact results, the same bytes for the same run.
+
+    :param run: A finished run.
+    :raises RunFolderError: One of them cannot be read.
+    """
+    try:
+        files = {run.manifest.name: run.manifest.read_bytes()}
+        if run.monitor.is_file():
+            rows = _shorten_monitor(run.monitor.read_text(encoding="utf-8"))
+            files[MONITOR] = gzip.compress(rows.encode(), mtime=0)
+        for path in (run.evaluations, run.evaluation):
+            if path.is_file():
+                files[path.name] = path.read_bytes()
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunFolderError(f"cannot read the results of {run.path}: {error}") from error
+    return files
+
+
+def write_compact_results(folder: Path, files: Mapping[str, bytes]) -> None:
+    """
+    Make or replace a folder of compact results; it is there whole or not at all.
+
+    :param folder: ``results/ARM/seed_K``.
+    :param files: Contents by name.
+    :raises RunFolderError: It cannot be written.
+    """
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        for name, contents in files.items():
+            with (temporary / name).open("wb") as file:
+                file.write(contents)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    except OSError as error:
+        raise RunFolderError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_evaluation(path: Path) -> dict[str, Any] | None:
+    """
+    An ``evaluation.json`` as a mapping with the lists and mappings that it should have.
+
+    :param path: The file.
+    :returns: ``None`` where there is none that can be used.
+    """
+    try:
+        if path.stat().st_size > _MAX_EVALUATION_BYTES:
+            return None
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("summary"), dict):
+        return None
+    episodes = data.get("episodes")
+    if not isinstance(episodes, list) or not all(isinstance(e, dict) for e in episodes):
+        return None
+    return data
+
+
+def metric_value(evaluation: Mapping[str, Any], metric: str) -> float | None:
+    """
+    One number of an evaluation's summary.
+
+    :param evaluation: As :func:`read_evaluation` gives it.
+    :param metric: Its name.
+    :returns: ``None`` where the run lacks it.
+    """
+    summary = evaluation["summary"]
+    means = summary.get("means")
+    value = summary.get(metric)
+    if value is None and isinstance(means, dict):
+        value = means.get(metric)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _shorten_monitor(text: str) -> str:
+    """Whole rows alone, seconds since the start with one decimal."""
+    rows = list(csv.reader(io.StringIO(text)))
+    first = 1 if rows and rows[0] and rows[0][0].startswith("#") else 0
+    names = rows[first] if len(rows) > first else []
+    column = names.index(_SECONDS_COLUMN) if _SECONDS_COLUMN in names else None
+    out = io.StringIO()
+    if first:
+        out.write(text[: text.index("\n") + 1])
+    writer = csv.writer(out, lineterminator="\n")
+    for number, row in enumerate(rows[first:]):
+        if len(row) != len(names):
+            continue
+        if number and column is not None:
+            row[column] = f"{float(row[column]):.1f}"
+        writer.writerow(row)
+    return out.getvalue()

@@ -1,0 +1,218 @@
+"""What lies on disk of a grid, the leases on it, and compact results."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sonic_sb3.campaign.cell_run import last_words
+from sonic_sb3.campaign.cells import Cell, State, is_leased, make_cells, select_shard, take_lease
+from sonic_sb3.campaign.definition import make_plans, parse_experiment
+from sonic_sb3.campaign.places import make_places
+from sonic_sb3.campaign.results import (
+    compact_files,
+    metric_value,
+    read_evaluation,
+    write_compact_results,
+)
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.run_folder import RunFolder
+
+GAME = "Airstriker-Genesis-v0"
+DATA: dict[str, Any] = {
+    "question": "Why?",
+    "game": GAME,
+    "seeds": [1, 2, 3],
+    "n_timesteps": 1000,
+    "metric": "episode_return",
+    "decision_rule": "The higher one.",
+    "evaluation": {"n_episodes": 2},
+    "arms": {"a": {"algo": "a2c"}, "b": {"algo": "ppo"}, "c": {"algo": "ppo", "init_from": "b"}},
+}
+
+
+def grid(folder: Path, **changes: Any) -> list[Cell]:
+    experiment = parse_experiment(DATA | changes, "x.yml")
+    places = make_places(folder / "x" / "experiment.yml", folder / "logs")
+    return make_cells(experiment, make_plans(experiment, folder), places)
+
+
+def write_run(folder: Path, cell: Cell, **changes: Any) -> RunFolder:
+    settings = {
+        "algo": cell.plan.algo,
+        "env": GAME,
+        "levels": ["Level1"],
+        "n_timesteps": 1000,
+        "seed": cell.seed,
+        "num_threads": 1,
+        "n_workers": 1,
+        "eval_freq": -1,
+        "eval_episodes": 5,
+    }
+    manifest = {
+        "settings": settings | changes,
+        "hyperparameters": cell.plan.hyperparameters.written(),
+        "finished_at": "now",
+    }
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    evaluation = {
+        "seed": cell.plan.evaluation.seed,
+        "summary": {"completion_rate": None, "means": {"episode_return": 2.5}},
+        "episodes": [{"level": "Level1"}] * 2,
+    }
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    return RunFolder(folder, GAME)
+
+
+def test_grid_goes_seed_by_seed(tmp_path: Path) -> None:
+    assert [cell.key for cell in grid(tmp_path)][:4] == [("a", 1), ("b", 1), ("c", 1), ("a", 2)]
+
+
+def test_states(tmp_path: Path) -> None:
+    cell = grid(tmp_path)[0]
+    assert cell.state() is State.WAITING
+    lease = take_lease(cell.folder)
+    assert lease is not None
+    assert cell.state() is State.RUNNING
+    lease.release()
+    assert cell.state() is State.WAITING
+    write_run(cell.folder / "a2c" / f"{GAME}_1", cell)
+    assert cell.state() is State.STOPPED
+    cell.write_failure("tired")
+    assert cell.state() is State.FAILED
+    assert cell.read_failure() == "tired"
+    write_run(cell.results, cell)
+    assert cell.state() is State.DONE
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"n_timesteps": 999}, "n_timesteps was 999, the experiment now says 1000"),
+        ({"seed": 7}, "seed was 7, the experiment now says 1"),
+        ({"algo": "ppo"}, "hyperparameters"),
+    ],
+)
+def test_results_of_something_else(
+    changes: dict[str, Any], difference: str, tmp_path: Path
+) -> None:
+    cell = grid(tmp_path)[0]
+    write_run(cell.results, cell, **changes)
+    assert cell.state() is State.OUTDATED
+    assert difference in str(cell.difference(cell.results))
+
+
+def test_other_hyperparameters_and_evaluations(tmp_path: Path) -> None:
+    cell = grid(tmp_path)[0]
+    write_run(cell.results, cell)
+    arms = DATA["arms"] | {"a": {"algo": "a2c", "env_kwargs": {"frame_skip": 2}}}
+    changed = grid(tmp_path, arms=arms)[0]
+    assert "env_kwargs.frame_skip was 4" in str(changed.difference(cell.results))
+    changed = grid(tmp_path, evaluation={"n_episodes": 3})[0]
+    assert "evaluation.n_episodes was 2" in str(changed.difference(cell.results))
+    changed = grid(tmp_path, evaluation={"n_episodes": 2, "seed": 0})[0]
+    assert "evaluation.seed" in str(changed.difference(cell.results))
+    (cell.results / "evaluation.json").write_text("[" * 100_000)
+    assert cell.difference(cell.results) == "no evaluation.json"
+
+
+def test_shards_are_a_partition_and_keep_starts_together(tmp_path: Path) -> None:
+    cells = grid(tmp_path)
+    for n_shards in (1, 2, 3, 4, 10):
+        shards = [select_shard(cells, k, n_shards) for k in range(1, n_shards + 1)]
+        keys = [cell.key for shard in shards for cell in shard]
+        assert sorted(keys) == sorted(cell.key for cell in cells)
+        for shard in shards:
+            mine = {cell.key for cell in shard}
+            assert {seed for arm, seed in mine if arm == "c"} == {
+                seed for arm, seed in mine if arm == "b"
+            }
+
+
+def test_lease_lives_as_long_as_any_process_that_has_it(tmp_path: Path) -> None:
+    lease = take_lease(tmp_path)
+    assert lease is not None
+    assert take_lease(tmp_path) is None
+    child = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lease.descriptor]
+    )
+    lease.release()
+    assert is_leased(tmp_path)
+    assert take_lease(tmp_path) is None, "the child works on"
+    child.kill()
+    child.communicate()
+    assert not is_leased(tmp_path)
+    again = take_lease(tmp_path)
+    assert again is not None
+    again.release()
+
+
+def test_compact_results(tmp_path: Path) -> None:
+    cell = grid(tmp_path)[0]
+    run = write_run(tmp_path / "run", cell)
+    header = '#{"t_start": 12.5, "env_id": "None"}\n'
+    run.monitor.write_text(
+        header
+        + 'r,l,t,level,action_counts\n1.25,10,0.123456,A,"(1, 2)"\n-3.0,20,99.96,B,"(0, 0)"\n4'
+    )
+    np.savez(run.evaluations, timesteps=np.arange(3))
+    (run.path / "best_model.zip").write_bytes(b"x" * 1000)
+    files = compact_files(run)
+    assert files == compact_files(run), "the same bytes whenever it is done"
+    write_compact_results(cell.results, files)
+    names = ["0.monitor.csv.gz", "evaluation.json", "evaluations.npz", "manifest.json"]
+    assert sorted(p.name for p in cell.results.iterdir()) == names
+    rows = gzip.decompress((cell.results / "0.monitor.csv.gz").read_bytes()).decode()
+    assert rows == (
+        header + 'r,l,t,level,action_counts\n1.25,10,0.1,A,"(1, 2)"\n-3.0,20,100.0,B,"(0, 0)"\n'
+    )
+    assert (cell.results / "manifest.json").read_bytes() == run.manifest.read_bytes()
+    assert cell.state() is State.DONE
+    write_compact_results(cell.results, {"manifest.json": b"{}"})
+    assert [p.name for p in cell.results.iterdir()] == ["manifest.json"]
+    assert [p.name for p in cell.results.parent.iterdir()] == ["seed_1"], "nothing temporary"
+
+
+def test_compact_results_of_damaged_runs(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", grid(tmp_path)[0])
+    run.monitor.write_text("")
+    assert gzip.decompress(compact_files(run)["0.monitor.csv.gz"]) == b""
+    run.monitor.write_text("r,l,t\n1,2,soon\n")
+    with pytest.raises(RunFolderError, match="cannot read the results"):
+        compact_files(run)
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="cannot write"):
+        write_compact_results(tmp_path / "file" / "arm" / "seed_1", {})
+
+
+def test_numbers_of_an_evaluation(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", grid(tmp_path)[0])
+    evaluation = read_evaluation(tmp_path / "run" / "evaluation.json")
+    assert evaluation is not None
+    assert metric_value(evaluation, "episode_return") == 2.5
+    assert metric_value(evaluation, "completion_rate") is None
+    assert metric_value(evaluation, "nothing") is None
+
+
+def test_last_words_are_one_harmless_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "$ python -m a\nerror: old\n$ python -m b\nhello\n\x1b[31merror: b\tad\x1b[0m\n\n"
+    )
+    assert last_words(log) == "bad"
+    log.write_text("$ python -m a\nTraceback\nValueError: x\n")
+    assert last_words(log) == "ValueError: x"
+    log.write_text("$ python -m a\n")
+    assert last_words(log) == ""
+    assert last_words(tmp_path / "none") == ""
+    log.write_bytes(os.urandom(100_000))
+    assert len(last_words(log)) <= 400
