@@ -18,12 +18,26 @@ LAYERS = [
         "stop_signals",
         "game_facts",
         "rom_formats",
+        "monitor_files",
+        "arm_names",
     ],
-    ["sonic_levels", "games", "plain_yaml", "atomic_files", "plain_data", "xdelta", "rom_sources"],
+    [
+        "sonic_levels",
+        "games",
+        "plain_yaml",
+        "atomic_files",
+        "plain_data",
+        "xdelta",
+        "rom_sources",
+        "seed_statistics",
+        "episode_tables",
+    ],
     ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
     ["run_folder"],
+    ["comparison"],
+    ["report"],
     [
         "actors",
         "models",
@@ -39,10 +53,18 @@ LAYERS = [
     ],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["command_line"],
-    ["train", "evaluate", "play", "benchmark", "roms"],
+    ["train", "evaluate", "play", "benchmark", "roms", "compare"],
 ]
 COMMANDS = LAYERS[-1]
-WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
+WITHOUT_TORCH = [
+    "games",
+    "rom_files",
+    "hyperparams",
+    "settings",
+    "run_folder",
+    "comparison",
+    "command_line",
+]
 
 
 def layer_of(name: str) -> int:

@@ -1,0 +1,90 @@
+"""
+Monitor files of training runs, plain or gzipped, read as far as they are whole.
+
+Knows the file format only: rows of text, one per episode (see ``envs/episode_monitor.py``).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonic_sb3.errors import RunFolderError
+
+_MAX_BYTES = 512_000_000
+
+
+@dataclass(frozen=True)
+class MonitorRows:
+    """
+    The whole rows of a monitor file.
+
+    :param path: The file.
+    :param columns: Name of a column -> its values as text, in the order of the file.
+    :param problems: What was left out and why, in words; empty where all was whole.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    problems: tuple[str, ...]
+
+
+def find_monitor(folder: Path) -> Path | None:
+    """The monitor file of a run folder, plain or gzipped; ``None`` where there is neither."""
+    for name in ("0.monitor.csv", "0.monitor.csv.gz"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def read_monitor_rows(path: Path) -> MonitorRows:
+    """
+    Read a monitor file up to its last whole row; rows that are not whole are left out and said.
+
+    A row is whole when its line ends and it has as many fields as the head names.
+
+    :param path: ``*.monitor.csv`` or ``*.monitor.csv.gz``.
+    :raises RunFolderError: It cannot be read at all.
+    """
+    text, problems = _read_text(path)
+    lines = text.split("\n")
+    last = lines.pop()
+    if lines and lines[0].startswith("#"):
+        del lines[0]
+    names = next(csv.reader(lines[:1]), [])
+    width = len(names)
+    # Line by line: a quote that a crash left open must not swallow the rows after it.
+    rows = [next(csv.reader([line]), []) for line in lines[1:]]
+    whole = [row for row in rows if len(row) == width]
+    if last.strip("\0\r "):
+        problems.append("its last row is not whole and was left out")
+    if n_broken := sum(1 for row in rows if row and len(row) != width):
+        problems.append(f"{n_broken} rows are not whole and were left out")
+    columns = {name: [row[k] for row in whole] for k, name in enumerate(names)}
+    return MonitorRows(path, columns, tuple(problems))
+
+
+def _read_text(path: Path) -> tuple[str, list[str]]:
+    problems: list[str] = []
+    parts: list[bytes] = []
+    n_bytes = 0
+    try:
+        with _open(path) as file:
+            while part := file.read(1 << 20):
+                parts.append(part)
+                n_bytes += len(part)
+                if n_bytes > _MAX_BYTES:
+                    raise RunFolderError(f"{path}: expected at most {_MAX_BYTES:,} bytes of rows")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        problems.append("its compressed data end early")
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
+    return b"".join(parts).decode("utf-8", errors="replace").replace("\r\n", "\n"), problems
+
+
+def _open(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
