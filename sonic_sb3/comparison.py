@@ -24,6 +24,7 @@ from sonic_sb3.episode_tables import (
     episodes_of_evaluation,
     episodes_of_monitor,
     read_history,
+    without_pauses,
 )
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import find_monitor, read_monitor_rows
@@ -95,10 +96,7 @@ class RunRecord:
     @property
     def started_s(self) -> float:
         """When it was started, seconds since 1970; 0 where the manifest does not tell."""
-        try:
-            return datetime.fromisoformat(str(self.manifest.get("started_at"))).timestamp()
-        except ValueError:
-            return 0.0
+        return _seconds_since_1970(self.manifest.get("started_at")) or 0.0
 
 
 def load_records(paths: Sequence[Path]) -> list[RunRecord]:
@@ -136,14 +134,12 @@ def load_record(path: Path, arm: str = "") -> RunRecord:
     """
     folder = open_run_folder(path)
     notes: list[str] = []
-    training = _read_training(folder, notes)
+    manifest = folder.read_manifest()
+    training = _read_training(folder, resume_times(manifest), notes)
     history = _read_history(folder, notes)
     final, facts = _read_final(folder, notes)
     if len(training) == 0 and final is None and history is None:
         notes.append("the run is empty: neither an episode of training nor an evaluation")
-    manifest = folder.read_manifest()
-    if manifest.get("resumed"):
-        notes.append("it was stopped and resumed: its minutes include the time in between")
     return RunRecord(
         path=path,
         arm=arm,
@@ -181,13 +177,36 @@ def _run_folders(path: Path) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _read_training(folder: RunFolder, notes: list[str]) -> EpisodeTable:
+def resume_times(manifest: Mapping[str, Any]) -> list[float]:
+    """When a run was gone on with, seconds since 1970."""
+    resumed = manifest.get("resumed")
+    entries = resumed if isinstance(resumed, list) else []
+    texts = [entry.get("at") for entry in entries if isinstance(entry, dict)]
+    times = [_seconds_since_1970(text) for text in texts]
+    return [at for at in times if at is not None]
+
+
+def _seconds_since_1970(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_training(
+    folder: RunFolder, resumed_at: Sequence[float], notes: list[str]
+) -> EpisodeTable:
     path = find_monitor(folder.path)
     if path is None:
         notes.append("no monitor file: nothing is known of its training episodes")
         return EpisodeTable.empty()
     rows = read_monitor_rows(path)
     table, n_odd = episodes_of_monitor(rows)
+    started_s = rows.head.get("t_start")
+    if resumed_at and isinstance(started_s, int | float):
+        resumes = [at - started_s for at in resumed_at]
+        table = replace(table, seconds=without_pauses(table.seconds, resumes))
+        notes.append("it was stopped and resumed: the time in between is not in its minutes")
     notes.extend(f"{path.name}: {problem}" for problem in rows.problems)
     if n_odd:
         notes.append(f"{path.name}: {n_odd} rows are damaged and were left out")

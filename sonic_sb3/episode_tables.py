@@ -113,6 +113,23 @@ def episodes_of_monitor(rows: MonitorRows) -> tuple[EpisodeTable, int]:
     return table, int(n_rows - kept.sum())
 
 
+def without_pauses(seconds: Column, resumes: Sequence[float]) -> Column:
+    """
+    Wall-clock seconds of training without the time in which a stopped run waited.
+
+    :param seconds: (n_episodes,) since the start.
+    :param resumes: When it was gone on with, in the same seconds; from the last episode before to
+        that moment it counts as waiting.
+    """
+    running = seconds.copy()
+    for at in resumes:
+        after = seconds >= at
+        before = seconds[~after & np.isfinite(seconds)]
+        if after.any():
+            running[after] -= at - (before.max() if len(before) else 0.0)
+    return running
+
+
 def episodes_of_evaluation(episodes: Sequence[dict[str, Any]], path: Path) -> EpisodeTable:
     """
     The episodes that ``evaluation.json`` lists.

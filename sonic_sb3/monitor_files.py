@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sonic_sb3.errors import RunFolderError
 
@@ -25,11 +27,13 @@ class MonitorRows:
 
     :param path: The file.
     :param columns: Name of a column -> its values as text, in the order of the file.
+    :param head: What its first line says, such as ``t_start``; empty where it has none.
     :param problems: What was left out and why, in words; empty where all was whole.
     """
 
     path: Path
     columns: dict[str, list[str]]
+    head: dict[str, Any]
     problems: tuple[str, ...]
 
 
@@ -53,8 +57,7 @@ def read_monitor_rows(path: Path) -> MonitorRows:
     text, problems = _read_text(path)
     lines = text.split("\n")
     last = lines.pop()
-    if lines and lines[0].startswith("#"):
-        del lines[0]
+    head = _read_head(lines.pop(0)) if lines and lines[0].startswith("#") else {}
     names = next(csv.reader(lines[:1]), [])
     width = len(names)
     # Line by line: a quote that a crash left open must not swallow the rows after it.
@@ -65,7 +68,15 @@ def read_monitor_rows(path: Path) -> MonitorRows:
     if n_broken := sum(1 for row in rows if row and len(row) != width):
         problems.append(f"{n_broken} rows are not whole and were left out")
     columns = {name: [row[k] for row in whole] for k, name in enumerate(names)}
-    return MonitorRows(path, columns, tuple(problems))
+    return MonitorRows(path, columns, head, tuple(problems))
+
+
+def _read_head(line: str) -> dict[str, Any]:
+    try:
+        head = json.loads(line.removeprefix("#"))
+    except (ValueError, RecursionError):
+        return {}
+    return head if isinstance(head, dict) else {}
 
 
 def _read_text(path: Path) -> tuple[str, list[str]]:

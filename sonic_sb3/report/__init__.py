@@ -60,8 +60,9 @@ def write_report(
         for name, rows in content.data.items():
             write_text(folder / "data" / name, _to_csv(rows))
         for picture in content.pictures:
-            with replacing(folder / "pictures" / picture.name) as temporary:
-                temporary.write_bytes(picture.png)
+            for name, png in picture.panels.items():
+                with replacing(folder / "pictures" / name) as temporary:
+                    temporary.write_bytes(png)
         curves = curves_over_timesteps(groups)
         write_tensorboard(groups, content.numbers, curves, folder / "tensorboard")
     except OSError as error:

@@ -46,19 +46,17 @@ class Table:
 @dataclass(frozen=True)
 class Picture:
     """
-    A picture of the report.
+    A picture of the report, in one or more panels that stand side by side where there is room.
 
-    :param name: Of its file.
     :param title: Above it.
     :param caption: What it shows.
-    :param png: Its bytes.
+    :param panels: Name of a file -> PNG.
     :param is_wide: It is much wider than high, and scrolls on a narrow screen.
     """
 
-    name: str
     title: str
     caption: str
-    png: bytes
+    panels: dict[str, bytes]
     is_wide: bool = False
 
 

@@ -80,17 +80,12 @@ def _value(record: RunRecord) -> float:
 def _add_intervals(content: Content) -> None:
     wanted = [m for m in ("completion", "progress", "contest_score") if _has(content, m)]
     wanted = wanted or [m for m in ("episode_return",) if _has(content, m)]
-    numbers = [n for m in wanted for n in content.numbers if n.measure == m and not n.level]
-    if not numbers:
-        return
-    content.pictures.append(
-        Picture(
-            "arms.png",
-            "Arms side by side",
-            "Evaluation at the end: mean over seeds (line), 95 % interval (bar), seeds (dots).",
-            draw_intervals(numbers),
-        )
-    )
+    of = {m: [n for n in content.numbers if n.measure == m and not n.level] for m in wanted}
+    arms = list(dict.fromkeys(n.arm for numbers in of.values() for n in numbers))
+    panels = {f"arms_{m}.png": draw_intervals(numbers, arms) for m, numbers in of.items()}
+    caption = "Evaluation at the end: mean over seeds (line), 95 % interval (bar), seeds (dots)."
+    if panels:
+        content.pictures.append(Picture("Arms side by side", caption, panels))
 
 
 def _has(content: Content, measure: str) -> bool:
@@ -98,24 +93,27 @@ def _has(content: Content, measure: str) -> bool:
 
 
 def _add_curves(content: Content, groups: Groups) -> None:
-    curves = {
-        measure: {axis: found for axis in AXES if (found := curves_of(groups, measure, axis))}
-        for measure in curve_measures(groups)
-    }
-    curves = {measure: by_axis for measure, by_axis in curves.items() if by_axis}
+    curves = {axis: _curves(groups, axis) for axis in AXES}
+    curves = {axis: by_measure for axis, by_measure in curves.items() if by_measure}
     if not curves:
         return
     caption = (
         "Running mean of the last 100 training episodes: seeds (thin), mean of seeds (thick), 95 % "
         "bootstrap band over seeds, against timesteps and against minutes."
     )
-    content.pictures.append(Picture("curves.png", "Learning", caption, draw_curves(curves)))
+    panels = {f"curves_{axis}.png": draw_curves(found, axis) for axis, found in curves.items()}
+    content.pictures.append(Picture("Learning", caption, panels))
     rows: list[list[Any]] = [["measure", "axis", "arm", "x", "mean", "low", "high", "n_seeds"]]
-    for measure, by_axis in curves.items():
-        for axis, of_arms in by_axis.items():
+    for axis, by_measure in curves.items():
+        for measure, of_arms in by_measure.items():
             for curve in of_arms:
                 rows += [[measure, axis, curve.arm, *point] for point in _curve_points(curve)]
     content.data["curves.csv"] = rows
+
+
+def _curves(groups: Groups, axis: str) -> dict[str, list[Curve]]:
+    curves = {measure: curves_of(groups, measure, axis) for measure in curve_measures(groups)}
+    return {measure: found for measure, found in curves.items() if found}
 
 
 def _curve_points(curve: Curve) -> list[list[Any]]:
@@ -138,7 +136,7 @@ def _add_profile(content: Content, groups: Groups) -> None:
         f"Performance profile: the share of seeds and levels whose mean {label} in the evaluation "
         "at the end is above a threshold, with 95 % bands."
     )
-    content.pictures.append(Picture("profile.png", "Performance profile", caption, png))
+    content.pictures.append(Picture("Performance profile", caption, {"profile.png": png}))
     content.data["profile.csv"] = [["arm", "threshold", "share", "low", "high"], *rows]
 
 
@@ -154,7 +152,8 @@ def _add_actions(content: Content, groups: Groups) -> None:
         "Which share of the timesteps each action took, all seeds of an arm together. Red goes "
         "left, blue goes right: a policy that collapsed shows as one broad band."
     )
-    content.pictures.append(Picture("actions.png", "Actions", caption, draw_actions(mixes)))
+    panels = {f"actions_{k}.png": draw_actions(mix) for k, mix in enumerate(mixes)}
+    content.pictures.append(Picture("Actions", caption, panels))
     rows: list[list[Any]] = [["arm", "from_timesteps", "to_timesteps", "action", "share"]]
     for mix in mixes:
         for bounds, shares in zip(
@@ -177,12 +176,12 @@ def _add_maps(content: Content, groups: Groups) -> None:
         if not any(len(e.x) for e in (*training.values(), *final.values())):
             continue
         has_picture = picture_path(game_id, level) is not None
-        caption = f"{level}: where episodes ended, a strip per arm." + (
+        caption = f"{level}: where episodes ended, large of the evaluation, small of training." + (
             "" if has_picture else " There is no picture of this level."
         )
-        name = f"map_{len(content.pictures):02}_{''.join(c for c in level if c.isalnum())}.png"
+        name = f"map_{len(content.pictures):02}.png"
         png = draw_level(game_id, level, training, final)
-        content.pictures.append(Picture(name, f"Where it ends: {level}", caption, png, True))
+        content.pictures.append(Picture(f"Where it ends: {level}", caption, {name: png}, True))
         for phase, by_arm in (("training", training), ("evaluation", final)):
             for arm, ends in by_arm.items():
                 rows += [

@@ -22,9 +22,9 @@ _STRIP_PX = 224  # the height of an empty strip: a screen's
 _DEATHS = ("life_lost", "game_over")
 _STALLS = ("time_limit",)
 _KINDS = (
-    ("died", _DEATHS, "x", "#d00000"),
+    ("died", _DEATHS, "X", "#e3001b"),
     ("stalled (time limit)", _STALLS, "o", "#ff9f1c"),
-    ("completed", ("completed",), "|", "#2a9d3a"),
+    ("completed", ("completed",), "^", "#12a150"),
 )
 
 
@@ -59,10 +59,10 @@ def draw_level(
             if picture is not None:
                 extent = (0, width, height, 0)
                 plot.imshow(picture, extent=extent, aspect="auto", alpha=0.8)
-            _mark(plot, training[arm], size=9, alpha=0.3)
-            _mark(plot, final[arm], size=60, alpha=0.95)
+            _mark(plot, training[arm], height, is_final=False)
+            _mark(plot, final[arm], height, is_final=True)
             plot.set_xlim(0, width)
-            plot.set_ylim(height, 0)
+            plot.set_ylim(height * 1.05, 0)
             plot.set_yticks([])
             plot.set_title(f"{shorten(arm)}: {_tally(final[arm])}", fontsize="medium", loc="left")
         plots[-1, 0].set_xlabel(f"x in {level}, pixels")
@@ -80,15 +80,22 @@ def _extent(picture: npt.NDArray[np.float32] | None, ends: list[Ends]) -> tuple[
     return max(320.0, xs.max() * 1.03), max(float(_STRIP_PX), ys.max() * 1.1)
 
 
-def _mark(plot: Axes, ends: Ends, size: float, alpha: float) -> None:
+def _mark(plot: Axes, ends: Ends, height: float, is_final: bool) -> None:
     for _, reasons, marker, colour in _KINDS:
         chosen = np.flatnonzero(np.isin(ends.end_reason, reasons))
         if len(chosen) > MAX_MARKS:  # evenly over training, not the first ones
             chosen = chosen[np.linspace(0, len(chosen) - 1, MAX_MARKS).astype(int)]
         plot.scatter(
-            ends.x[chosen], ends.y[chosen], s=size, marker=marker, color=colour, alpha=alpha,
-            linewidths=1.6 if size > 20 else 0.8, zorder=3,
-        )  # fmt: skip
+            ends.x[chosen],
+            np.clip(ends.y[chosen], 0, height),  # who falls out of the level is drawn at its edge
+            s=70 if is_final else 14,
+            marker=marker,
+            color=colour,
+            alpha=0.95 if is_final else 0.35,
+            edgecolors="white" if is_final else "none",
+            linewidths=0.8,
+            zorder=4 if is_final else 3,
+        )
 
 
 def _tally(ends: Ends) -> str:
@@ -103,8 +110,6 @@ def _legend_of_kinds(figure: Figure) -> None:
         Line2D([], [], color=colour, marker=marker, linestyle="", label=label)
         for label, _, marker, colour in _KINDS
     ]
-    handles.append(Line2D([], [], linestyle="", label="large: evaluation at the end"))
-    handles.append(Line2D([], [], linestyle="", label="small: training"))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=5, frameon=False, fontsize="small"
     )

@@ -19,12 +19,12 @@ def render_markdown(content: Content, runs: Sequence[tuple[str, str, str]]) -> s
         f"# {_plain(content.title)}",
         content.intro.strip(),
         _table(content.tables[0]),
-        "## To be known" if content.notes else "",
+        "## Good to know" if content.notes else "",
         "\n".join(f"- {_plain(note)}" for note in content.notes),
     ]
     for picture in content.pictures:
         parts.append(f"## {_plain(picture.title)}")
-        parts.append(f"![{_plain(picture.caption)}](pictures/{picture.name})")
+        parts += [f"![{_plain(picture.title)}](pictures/{name})" for name in picture.panels]
         parts.append(_plain(picture.caption))
     parts += [_table(table) for table in content.tables[1:]]
     parts.append("## What the numbers mean")

@@ -24,17 +24,19 @@ h1 { font-size: 1.6rem; line-height: 1.2; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 .soft, figcaption, small { color: var(--soft); }
 figure { margin: 0 0 1.5rem; }
-.picture { border-radius: .4rem; overflow-x: auto; background: #fff; }
-@media (prefers-color-scheme: dark) { .picture:not(.map) { background: transparent; } }
-img { display: block; width: 100%; height: auto; }
-.map img { min-width: 60rem; }
-.videos { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
+img { display: block; width: 100%; height: auto; border-radius: .4rem; }
+.maps { overflow-x: auto; }
+img.map { min-width: 60rem; }
+.alone img.plot { max-width: 44rem; }
+.videos, .side { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
 video { width: 100%; max-width: 40rem; border-radius: .4rem; background: #000; display: block; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; min-width: 5rem; }
+th, td + td { overflow-wrap: normal; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 td:first-child { font-weight: 600; }
 td small { display: block; white-space: nowrap; }
@@ -50,7 +52,6 @@ a { color: var(--accent); }
   td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .2rem .8rem; }
   td::before { content: attr(data-label); color: var(--soft); font-weight: 400; text-align: left; }
   td small { white-space: normal; }
-  .map img { min-width: 48rem; }
 }
 """
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
@@ -144,7 +145,7 @@ def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f'<h2>To be known</h2>\n<div class="notes"><ul>{items}</ul></div>'
+    return f'<h2>Good to know</h2>\n<div class="notes"><ul>{items}</ul></div>'
 
 
 def _videos(videos: Sequence[Video]) -> str:
@@ -160,11 +161,14 @@ def _videos(videos: Sequence[Video]) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    data = base64.b64encode(picture.png).decode()
-    outer, inner = ("picture map", "map") if picture.is_wide else ("picture", "plot")
+    kind = "map" if picture.is_wide else "plot"
+    panels = "".join(
+        f'<div class="panel"><img class="{kind}" alt="{escape(picture.title)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}"></div>'
+        for png in picture.panels.values()
+    )
+    layout = "side" if len(picture.panels) > 1 else "alone"
     return (
-        f'<h2>{escape(picture.title)}</h2>\n<figure><div class="{outer}">'
-        f'<img class="{inner}" alt="{escape(picture.caption)}" '
-        f'src="data:image/png;base64,{data}"></div>'
+        f'<h2>{escape(picture.title)}</h2>\n<figure><div class="{kind}s {layout}">{panels}</div>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )

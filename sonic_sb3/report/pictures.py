@@ -11,28 +11,36 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from sonic_sb3.report.curves import AXES, WINDOW_EPISODES, ActionMix, Curve
 from sonic_sb3.report.measures import MEASURES, Number
-from sonic_sb3.report.style import action_colours, arm_style, default_style, shorten, to_png
+from sonic_sb3.report.style import (
+    action_colours,
+    arm_style,
+    default_style,
+    shorten,
+    side_of,
+    to_png,
+)
 from sonic_sb3.seed_statistics import Scores, band, profile
 
 _RATES = ("completion", "progress")
 _LABELS = {"completion": "completed", "progress": "progress", "episode_return": "return"}
 N_THRESHOLDS = 101
+_WIDTH = 4.8  # inches: readable on a telephone
 
 
-def draw_curves(curves: Mapping[str, Mapping[str, Sequence[Curve]]]) -> bytes:
+def draw_curves(curves: Mapping[str, Sequence[Curve]], axis: str) -> bytes:
     """
-    Learning curves: a row per measure, a column per axis.
+    Learning curves, a plot per measure.
 
-    :param curves: Measure -> axis -> curves of the arms; all arms in the same order.
+    :param curves: Measure -> curves of the arms; all arms in the same order.
+    :param axis: What they go over, a key of ``AXES``.
     """
-    axes_names = [axis for axis in AXES if any(axis in by_axis for by_axis in curves.values())]
     with default_style():
-        figure = Figure(figsize=(5.4 * len(axes_names), 3.1 * len(curves)), layout="constrained")
-        grid = figure.subplots(len(curves), len(axes_names), squeeze=False)
-        for row, (measure, by_axis) in zip(grid, curves.items(), strict=True):
-            for plot, axis in zip(row, axes_names, strict=True):
-                _draw_curves(plot, by_axis.get(axis, ()), measure, axis)
-        _legend(figure, grid[0, 0])
+        figure = Figure(figsize=(_WIDTH, 2.7 * len(curves) + 0.4), layout="constrained")
+        plots = figure.subplots(len(curves), 1, squeeze=False, sharex=True)
+        for plot, (measure, of_arms) in zip(plots.flat, curves.items(), strict=True):
+            _draw_curves(plot, of_arms, measure, axis)
+        plots[-1, 0].set_xlabel(AXES[axis])
+        _legend(figure, plots[0, 0])
         return to_png(figure)
 
 
@@ -52,7 +60,6 @@ def _draw_curves(plot: Axes, curves: Sequence[Curve], measure: str, axis: str) -
     if axis == "timesteps":
         plot.xaxis.set_major_formatter(EngFormatter(sep=""))
     plot.set_xlim(left=0)
-    plot.set_xlabel(AXES[axis])
     plot.set_ylabel(f"{_LABELS[measure]}, mean of {WINDOW_EPISODES}")
     plot.grid(alpha=0.3)
 
@@ -78,7 +85,7 @@ def draw_profile(scores: Mapping[str, Scores], metric: str) -> tuple[bytes, list
     thresholds = np.linspace(low, high, N_THRESHOLDS)
     rows: list[list[object]] = []
     with default_style():
-        figure = Figure(figsize=(7, 3.8), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
         plot = figure.subplots()
         for index, (arm, of_arm) in enumerate(scores.items()):
             style = arm_style(index)
@@ -101,31 +108,31 @@ def draw_profile(scores: Mapping[str, Scores], metric: str) -> tuple[bytes, list
         return to_png(figure), rows
 
 
-def draw_actions(mixes: Sequence[ActionMix]) -> bytes:
-    """Shares of actions over training, stacked, a panel per arm: a collapse is one broad band."""
-    n_columns = min(2, len(mixes))
-    n_rows = -(-len(mixes) // n_columns)
+def draw_actions(mix: ActionMix) -> bytes:
+    """Shares of an arm's actions over training, stacked: a collapse is one broad band."""
     with default_style():
-        figure = Figure(figsize=(5.6 * n_columns, 3.0 * n_rows + 0.3), layout="constrained")
-        plots = figure.subplots(n_rows, n_columns, squeeze=False)
-        for plot, mix in zip(plots.flat, mixes, strict=False):
-            _draw_mix(plot, mix)
-        for plot in plots.flat[len(mixes) :]:
-            plot.set_axis_off()
+        figure = Figure(figsize=(_WIDTH, 2.9), layout="constrained")
+        plot = figure.subplots()
+        bottom = np.zeros(len(mix.shares))
+        colours = action_colours(mix.names)
+        for k in sorted(range(len(mix.names)), key=lambda k: side_of(mix.names[k])):
+            heights = np.nan_to_num(mix.shares[:, k])
+            plot.bar(
+                mix.edges[:-1],
+                heights,
+                np.diff(mix.edges),
+                bottom,
+                align="edge",
+                color=colours[k],
+                label=shorten(mix.names[k], 16),
+                linewidth=0,
+            )
+            bottom += heights
+        _label_mix(plot, mix)
         return to_png(figure)
 
 
-def _draw_mix(plot: Axes, mix: ActionMix) -> None:
-    bottom = np.zeros(len(mix.shares))
-    widths = np.diff(mix.edges)
-    colours = action_colours(mix.names)
-    for k in sorted(range(len(mix.names)), key=lambda k: _side(mix.names[k])):
-        heights = np.nan_to_num(mix.shares[:, k])
-        plot.bar(
-            mix.edges[:-1], heights, widths, bottom, align="edge", color=colours[k],
-            label=shorten(mix.names[k], 16), linewidth=0,
-        )  # fmt: skip
-        bottom += heights
+def _label_mix(plot: Axes, mix: ActionMix) -> None:
     plot.set_xlim(mix.edges[0], mix.edges[-1])
     plot.set_ylim(0, 1)
     plot.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -135,34 +142,37 @@ def _draw_mix(plot: Axes, mix: ActionMix) -> None:
     plot.set_ylabel("share of timesteps")
     handles, labels = plot.get_legend_handles_labels()
     plot.legend(
-        handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5),
-        fontsize="x-small", frameon=False,
-    )  # fmt: skip
+        handles[::-1],
+        labels[::-1],
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        fontsize="x-small",
+        frameon=False,
+    )
 
 
-def draw_intervals(numbers: Sequence[Number]) -> bytes:
+def draw_intervals(numbers: Sequence[Number], arms: Sequence[str]) -> bytes:
     """
-    Arms beside each other: value, interval, and each seed as a dot.
+    Arms beside each other in one measure: value, interval, and each seed as a dot.
 
-    :param numbers: Of arms and of their runs, of a few measures.
+    :param numbers: Of arms and of their runs.
+    :param arms: All arms, in their order.
     """
-    measures = list(dict.fromkeys(n.measure for n in numbers))
-    arms = list(dict.fromkeys(n.arm for n in numbers))
-    height = 0.42 * len(arms) + 1.1
     with default_style():
-        figure = Figure(figsize=(2 + 2.9 * len(measures), height), layout="constrained")
-        plots = figure.subplots(1, len(measures), squeeze=False, sharey=True)
-        for plot, measure in zip(plots.flat, measures, strict=True):
-            for number in numbers:
-                if number.measure == measure and np.isfinite(number.value):
-                    _draw_number(plot, number, arms.index(number.arm))
-            plot.set_xlabel(MEASURES[measure].label)
-            plot.set_yticks(range(len(arms)), [shorten(arm) for arm in arms])
-            plot.set_ylim(len(arms) - 0.5, -0.5)
-            plot.grid(alpha=0.3, axis="x")
-            if measure in _RATES:
-                plot.set_xlim(-0.03, 1.03)
-                plot.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        figure = Figure(figsize=(_WIDTH, 0.42 * len(arms) + 0.9), layout="constrained")
+        plot = figure.subplots()
+        for number in numbers:
+            if np.isfinite(number.value):
+                _draw_number(plot, number, arms.index(number.arm))
+        plot.set_xlabel(MEASURES[numbers[0].measure].label)
+        plot.set_yticks(range(len(arms)), [shorten(arm, 22) for arm in arms])
+        plot.set_ylim(len(arms) - 0.5, -0.5)
+        plot.grid(alpha=0.3, axis="x")
+        plot.use_sticky_edges = False  # a bar's end would be the plot's
+        plot.margins(x=0.08)
+        if numbers[0].measure in _RATES:
+            plot.set_xlim(-0.03, 1.03)
+            plot.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         return to_png(figure)
 
 
@@ -177,9 +187,3 @@ def _draw_number(plot: Axes, number: Number, row: int) -> None:
             color=colour, alpha=0.35,
         )  # fmt: skip
     plot.plot([number.value] * 2, [row - 0.28, row + 0.08], color=colour, linewidth=2.5)
-
-
-def _side(name: str) -> int:
-    """Stacked from the bottom: what goes left, what does neither, what goes right."""
-    words = name.upper()
-    return 0 if "LEFT" in words else 2 if "RIGHT" in words else 1

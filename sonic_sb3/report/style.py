@@ -20,7 +20,7 @@ _LEFT, _RIGHT = ("#8c1c13", "#bf4342", "#e07a5f", "#f2b5a7"), (
     "#a8dff0",
 )  # fmt: skip
 _OTHER = ("#606c38", "#a3b18a", "#d4c95f", "#8a817c", "#bcb8b1", "#dad7cd", "#5e548e", "#9f86c0")
-DPI = 110
+DPI = 150
 
 
 def arm_style(index: int) -> dict[str, Any]:
@@ -29,15 +29,21 @@ def arm_style(index: int) -> dict[str, Any]:
     return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": dashes}
 
 
+def side_of(action: str) -> int:
+    """Where an action goes by its name: 0 left, 1 neither, 2 right."""
+    words = action.upper()
+    return 0 if "LEFT" in words else 2 if "RIGHT" in words else 1
+
+
 def action_colours(names: Sequence[str]) -> list[str]:
     """A colour for each action: to the left red, to the right blue, others green and grey."""
-    used = {_LEFT: 0, _RIGHT: 0, _OTHER: 0}
+    palettes = (_LEFT, _OTHER, _RIGHT)
+    n_used = [0, 0, 0]
     colours = []
     for name in names:
-        words = name.upper()
-        palette = _LEFT if "LEFT" in words else _RIGHT if "RIGHT" in words else _OTHER
-        colours.append(palette[used[palette] % len(palette)])
-        used[palette] += 1
+        side = side_of(name)
+        colours.append(palettes[side][n_used[side] % len(palettes[side])])
+        n_used[side] += 1
     return colours
 
 
