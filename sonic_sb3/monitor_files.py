@@ -7,8 +7,6 @@ Knows the file format only: rows of text, one per episode (see ``envs/episode_mo
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import zlib
 from dataclasses import dataclass
@@ -17,7 +15,8 @@ from typing import Any
 
 from sonic_sb3.errors import RunFolderError
 
-_MAX_BYTES = 512_000_000
+_MAX_BYTES = 256_000_000
+_CHUNK_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -80,22 +79,30 @@ def _read_head(line: str) -> dict[str, Any]:
 
 
 def _read_text(path: Path) -> tuple[str, list[str]]:
-    problems: list[str] = []
-    parts: list[bytes] = []
-    n_bytes = 0
     try:
-        with _open(path) as file:
-            while part := file.read(1 << 20):
-                parts.append(part)
-                n_bytes += len(part)
-                if n_bytes > _MAX_BYTES:
-                    raise RunFolderError(f"{path}: expected at most {_MAX_BYTES:,} bytes of rows")
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        problems.append("its compressed data end early")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
-    return b"".join(parts).decode("utf-8", errors="replace").replace("\r\n", "\n"), problems
+    problems: list[str] = []
+    if path.suffix == ".gz":
+        content, is_whole = _unzip(content)
+        problems += [] if is_whole else ["its compressed data end early or are damaged"]
+    if len(content) > _MAX_BYTES:
+        raise RunFolderError(f"{path}: expected at most {_MAX_BYTES:,} bytes of rows")
+    return content.decode("utf-8", errors="replace").replace("\r\n", "\n"), problems
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _unzip(packed: bytes) -> tuple[bytes, bool]:
+    """What can be unpacked, and whether that is all ; Python's gzip gives nothing of a cut file."""
+    unpacker = zlib.decompressobj(wbits=31)
+    content = b""
+    try:
+        for start in range(0, len(packed), _CHUNK_BYTES):
+            part = packed[start : start + _CHUNK_BYTES]
+            content += unpacker.decompress(part, _MAX_BYTES + 1 - len(content))
+            if len(content) > _MAX_BYTES:
+                break
+    except zlib.error:
+        return content, False
+    return content, unpacker.eof
