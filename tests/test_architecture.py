@@ -20,6 +20,8 @@ LAYERS = [
         "stop_signals",
         "game_facts",
         "rom_formats",
+        "monitor_files",
+        "arm_names",
     ],
     [
         "sonic_levels",
@@ -30,12 +32,16 @@ LAYERS = [
         "schedules",
         "xdelta",
         "rom_sources",
+        "seed_statistics",
+        "episode_tables",
     ],
     ["action_sets", "reward_terms"],
     ["rom_files", "save_states", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
     ["run_folder"],
+    ["comparison"],
+    ["report"],
     [
         "actors",
         "weights_file",
@@ -63,10 +69,18 @@ LAYERS = [
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["campaign"],
     ["command_line"],
-    ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune"],
+    ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune", "compare"],
 ]
 COMMANDS = LAYERS[-1]
-WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
+WITHOUT_TORCH = [
+    "games",
+    "rom_files",
+    "hyperparams",
+    "settings",
+    "run_folder",
+    "comparison",
+    "command_line",
+]
 
 
 def layer_of(name: str) -> int:

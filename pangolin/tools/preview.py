@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def _picture(name: str, sub: int) -> tuple[str, bool, bool]:
     return PICTURE_OF.get(name, name), False, False
 
 
+@cache
 def _sprite(name: str, sub: int, zone: str) -> Image.Image:
     facts = json.loads((art.ART / "sprites" / "objects.json").read_text())
     picture, hflip, vflip = _picture(name, sub)
@@ -60,6 +62,17 @@ def _sprite(name: str, sub: int, zone: str) -> Image.Image:
     return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM) if vflip else image
 
 
+def paste_objects(image: Image.Image, source: LevelSource) -> None:
+    """Objects and rings, each where the act puts it."""
+    zone = ZONES[source.zone]
+    for o in source.objects:
+        sprite = _sprite(o.name, o.sub, zone)
+        image.paste(sprite, (o.x - sprite.width // 2, o.y - sprite.height // 2), sprite)
+    ring = _sprite("ring", 0, zone)
+    for x, y in source.rings:
+        image.paste(ring, (x - 8, y - 8), ring)
+
+
 def draw_act(source: LevelSource) -> Image.Image:
     """The act at full size with objects, rings, layer switches, kill zones and a grid."""
     zone = ZONES[source.zone]
@@ -68,15 +81,11 @@ def draw_act(source: LevelSource) -> Image.Image:
     colours[0] = SKY
     image = Image.fromarray(colours[pixels]).convert("RGB")
     draw = ImageDraw.Draw(image)
+    paste_objects(image, source)
     for o in source.objects:
-        sprite = _sprite(o.name, o.sub, zone)
-        image.paste(sprite, (o.x - sprite.width // 2, o.y - sprite.height // 2), sprite)
         if o.name == "platform" and o.a:
             dx, dy = (o.a, 0) if o.sub & 15 == 0 else (0, o.a)
             draw.line((o.x - dx, o.y - dy, o.x + dx, o.y + dy), fill=(255, 255, 0), width=3)
-    ring = _sprite("ring", 0, zone)
-    for x, y in source.rings:
-        image.paste(ring, (x - 8, y - 8), ring)
     for x, y0, y1, _, _ in source.switches:
         draw.line((x, y0, x, y1), fill=(255, 0, 255), width=2)
     for x0, y0, x1, y1 in source.kills:

@@ -1,18 +1,22 @@
-"""Builds what the package ships: the ROM of all acts, a save state each, integration files.
+"""Builds what the package ships: the ROM of all acts, save states, maps, integration files.
 
 ``python -m pangolin.tools.release`` writes the integration folder; ``--check`` compares it with a
-fresh build, byte for byte (save states after unpacking).
+fresh build, byte for byte (save states and maps after unpacking).
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from sonic_sb3.save_states import write_checksums
 
@@ -20,6 +24,7 @@ from . import integration
 from .compile_level import Compiled
 from .emulator import INTEGRATION, Emulator
 from .level_source import ZONES, LevelError, LevelSource
+from .maps import draw_maps
 from .players import WARM_UP_FRAMES
 from .rom import ROOT, BuildError, build_rom, sha1
 from .save_states import compress, save_canonical
@@ -81,23 +86,35 @@ def build_release(files: list[Path], out: Path) -> dict[str, bytes]:
     built = {name: text.encode() for name, text in texts.items()}
     states = make_states(rom, acts)
     checksums = write_checksums({name: _plain(name, packed) for name, packed in states.items()})
-    return {"rom.md": rom, **built, **states, "states.sha": checksums.encode()}
+    pictures = draw_maps(acts)
+    return {"rom.md": rom, **built, **states, "states.sha": checksums.encode(), **pictures}
 
 
 def write_release(built: dict[str, bytes], folder: Path) -> None:
-    """Puts every file in place at once, and removes states of acts that are no more."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Puts every file in place at once, and removes states and maps of acts that are no more."""
     for name, content in built.items():
-        temporary = folder / f".{name}.new"
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.new")
         temporary.write_bytes(content)
-        os.replace(temporary, folder / name)
-    for stale in folder.glob("*.state"):
-        if stale.name not in built:
-            stale.unlink()
+        os.replace(temporary, path)
+    for name in _stale(built, folder):
+        (folder / name).unlink()
+
+
+def _stale(built: dict[str, bytes], folder: Path) -> list[str]:
+    """Names of states and maps that no act has."""
+    paths = [*folder.glob("*.state"), *folder.glob("maps/*.png")]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return sorted(name for name in names if name not in built)
 
 
 def _plain(name: str, content: bytes) -> bytes:
-    # Another zlib may pack the same state into other bytes.
+    # Another zlib may pack the same state or picture into other bytes.
+    if name.endswith(".png"):
+        with Image.open(io.BytesIO(content)) as image:
+            pixels = np.asarray(image.convert("RGB"))
+            return repr(pixels.shape).encode() + pixels.tobytes()
     return gzip.decompress(content) if name.endswith(".state") else content
 
 
@@ -110,8 +127,7 @@ def differences(built: dict[str, bytes], folder: Path) -> list[str]:
             lines.append(f"{name}: missing")
         elif _plain(name, path.read_bytes()) != _plain(name, content):
             lines.append(f"{name}: differs from the rebuilt one")
-    extra = sorted(p.name for p in folder.glob("*.state") if p.name not in built)
-    return lines + [f"{name}: no such act" for name in extra]
+    return lines + [f"{name}: no such act" for name in _stale(built, folder)]
 
 
 def run(check: bool, folder: Path) -> int:

@@ -20,7 +20,7 @@ from optuna.trial import Trial
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.callbacks import EVALUATION_SEED_OFFSET
 from sonic_sb3.errors import RunFolderError, StudyError
@@ -165,7 +165,7 @@ class TrialRun:
         if not run.evaluation.is_file():
             seed += 2 * EVALUATION_SEED_OFFSET
             result = evaluate(
-                PolicyActor(load_run(run.path).load_policy()),
+                make_actor(load_run(run.path).load_policy()),
                 self.settings.env,
                 self.settings.levels,
                 self.hyperparameters,

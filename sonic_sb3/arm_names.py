@@ -1,0 +1,110 @@
+"""Names for what was tried: runs that differ in nothing but the seed are one arm."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# Settings that decide how a run is carried out or watched, not what it tries.
+_NOT_TRIED = frozenset(
+    {
+        "seed",
+        "num_threads",
+        "n_workers",
+        "device",
+        "eval_freq",
+        "eval_episodes",
+        "save_freq",
+        "snapshot_freq",
+    }
+)
+_SEED_FOLDER = re.compile(r"seed_\d+")
+
+
+def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
+    """
+    Name the arm of each run.
+
+    ``EXPERIMENT/results/ARM/seed_K`` gives ARM, also without ``results`` and for run folders below
+    it (``EXPERIMENT: ARM``, where two experiments have one of that name). Any other run's arm is
+    called after its algorithm and those settings and hyperparameters in which arms of that
+    algorithm differ.
+
+    :param runs: Folder and manifest of each run.
+    """
+    from_folders = [_folder_arm(path) for path, _ in runs]
+    tried = [
+        flatten_settings(manifest) if arm is None else {}
+        for arm, (_, manifest) in zip(from_folders, runs, strict=True)
+    ]
+    from_settings = _name_by_settings([t for t in tried if t])
+    names = []
+    for arm, settings in zip(from_folders, tried, strict=True):
+        if arm is None:
+            names.append(from_settings[_key(settings)])
+        else:
+            experiment, name = arm
+            is_shared = len({a for a in from_folders if a and a[1] == name}) > 1
+            names.append(f"{experiment.name}: {name}" if is_shared else name)
+    taken = {n for n, arm in zip(names, from_folders, strict=True) if arm is not None}
+    return [
+        f"{name} (by settings)" if arm is None and name in taken else name
+        for name, arm in zip(names, from_folders, strict=True)
+    ]
+
+
+def _folder_arm(path: Path) -> tuple[Path, str] | None:
+    """Experiment and arm that the folders' names tell."""
+    absolute = path.absolute()
+    for seed in (absolute, *absolute.parents):
+        if _SEED_FOLDER.fullmatch(seed.name):
+            above = seed.parent.parent
+            return above.parent if above.name == "results" else above, seed.parent.name
+    return None
+
+
+def flatten_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a run tried, without its seed; nested keys are joined by dots."""
+    settings = {k: v for k, v in manifest["settings"].items() if k not in _NOT_TRIED}
+    hyperparameters = manifest.get("hyperparameters")
+    flat: dict[str, Any] = {}
+    _flatten_into(flat, "", hyperparameters if isinstance(hyperparameters, Mapping) else {})
+    _flatten_into(flat, "", settings)
+    return flat
+
+
+def _flatten_into(flat: dict[str, Any], prefix: str, data: Mapping[str, Any]) -> None:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            _flatten_into(flat, f"{prefix}{key}.", value)
+        else:
+            flat[f"{prefix}{key}"] = value
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, default=str)
+
+
+def _name_by_settings(tried: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Key of an arm -> the shortest name that tells it from the other arms of its algorithm."""
+    arms = {_key(settings): settings for settings in tried}
+    names = {}
+    for key, settings in arms.items():
+        siblings = [s for s in arms.values() if s.get("algo") == settings.get("algo")]
+        differing = sorted(
+            name
+            for name in set().union(*siblings)
+            if len({json.dumps(s.get(name), default=str) for s in siblings}) > 1
+        )
+        told = [f"{name.split('.')[-1]}={_say(settings.get(name))}" for name in differing]
+        names[key] = " ".join([str(settings.get("algo", "?")), *told])
+    return names
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "+".join(str(v) for v in value)
+    return "default" if value is None else str(value)

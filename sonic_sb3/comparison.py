@@ -1,0 +1,244 @@
+"""
+Runs read back for comparing: run folders, and the compact results of experiments.
+
+A compact result is a folder with some of a run folder's files under the same names:
+``manifest.json``, ``0.monitor.csv`` (or ``.gz``), ``evaluations.npz``, ``evaluation.json``. Needs
+neither torch nor an emulator; nothing in a folder is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sonic_sb3.arm_names import name_arms
+from sonic_sb3.episode_tables import (
+    EpisodeTable,
+    EvaluationHistory,
+    episodes_of_evaluation,
+    episodes_of_monitor,
+    read_history,
+    without_pauses,
+)
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.monitor_files import find_monitor, read_monitor_rows
+from sonic_sb3.run_folder import RunFolder, open_run_folder
+
+_MAX_EVALUATION_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """
+    What one run left behind, as far as comparisons need it.
+
+    :param path: Its folder.
+    :param arm: The name of what was tried; runs that differ in nothing but the seed share it.
+    :param env_id: The game.
+    :param manifest: As read: settings, hyperparameters, versions.
+    :param training: The episodes of training, in the order in which they ended.
+    :param history: Evaluations during training; ``None`` where there were none.
+    :param final: The episodes of the evaluation at the end; ``None`` where there was none.
+    :param final_facts: How that evaluation was made.
+    :param notes: What was missing or left out, in words.
+    """
+
+    path: Path
+    arm: str
+    env_id: str
+    manifest: Mapping[str, Any]
+    training: EpisodeTable
+    history: EvaluationHistory | None = None
+    final: EpisodeTable | None = None
+    final_facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the run was asked to do."""
+        settings: Mapping[str, Any] = self.manifest["settings"]
+        return settings
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """What it did it with; empty where the manifest has none."""
+        written = self.manifest.get("hyperparameters")
+        return written if isinstance(written, Mapping) else {}
+
+    @property
+    def env_kwargs(self) -> Mapping[str, Any]:
+        """Settings of its envs that were not left at their defaults."""
+        written = self.hyperparameters.get("env_kwargs")
+        return written if isinstance(written, Mapping) else {}
+
+    @property
+    def algo(self) -> str:
+        """The algorithm."""
+        return str(self.settings.get("algo", "?"))
+
+    @property
+    def seed(self) -> int | None:
+        """The seed; ``None`` where the manifest does not tell."""
+        seed = self.settings.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @cached_property
+    def label(self) -> str:
+        """The run within its arm, for tables."""
+        return f"seed {self.seed}" if self.seed is not None else self.path.name
+
+    @property
+    def started_s(self) -> float:
+        """When it was started, seconds since 1970; 0 where the manifest does not tell."""
+        return _seconds_since_1970(self.manifest.get("started_at")) or 0.0
+
+
+def load_records(paths: Sequence[Path]) -> list[RunRecord]:
+    """
+    Read runs, each with the name of its arm, ordered by arm, seed and folder.
+
+    Arms: runs under ``results/ARM/seed_K`` are named after that folder; others that differ in
+    nothing but the seed form an arm, named after the algorithm and what else tells it from others.
+
+    :param paths: Run folders, experiments (folders with ``results/``), or folders of any of them.
+    :raises RunFolderError: A path holds no run, or a run's manifest cannot be read.
+    """
+    folders: dict[Path, Path] = {}
+    for path in paths:
+        found = list(_run_folders(path))
+        if not found:
+            raise RunFolderError(
+                f"no run in {path}: expected a run folder with manifest.json, an experiment with "
+                "results, or a folder of runs"
+            )
+        folders.update({folder.resolve(): folder for folder in found})
+    records = [load_record(folder) for folder in folders.values()]
+    names = name_arms([(r.path, r.manifest) for r in records])
+    named = [replace(r, arm=name) for r, name in zip(records, names, strict=True)]
+    return sorted(named, key=_order)
+
+
+def load_record(path: Path, arm: str = "") -> RunRecord:
+    """
+    Read one run.
+
+    :param path: A run folder or a compact result.
+    :param arm: Its arm's name.
+    :raises RunFolderError: There is no run, or its manifest cannot be read.
+    """
+    folder = open_run_folder(path)
+    notes: list[str] = []
+    manifest = folder.read_manifest()
+    training = _read_training(folder, resume_times(manifest), notes)
+    history = _read_history(folder, notes)
+    final, facts = _read_final(folder, notes)
+    if len(training) == 0 and final is None and history is None:
+        notes.append("the run is empty: neither an episode of training nor an evaluation")
+    return RunRecord(
+        path=path,
+        arm=arm,
+        env_id=folder.env_id,
+        manifest=manifest,
+        training=training,
+        history=history,
+        final=final,
+        final_facts=facts,
+        notes=tuple(notes),
+    )
+
+
+def group_records(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+    """Runs by arm, in the order in which the arms come first."""
+    groups: dict[str, list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(record.arm, []).append(record)
+    return groups
+
+
+def _order(record: RunRecord) -> tuple[str, float, str]:
+    seed = record.seed
+    return record.arm, -1 if seed is None else seed, str(record.path)
+
+
+def _run_folders(path: Path) -> Iterator[Path]:
+    """Folders with a manifest; what lies within one of them is part of it."""
+    if (path / "experiment.yml").is_file():
+        path = path / "results"  # beside it may lie results of other budgets
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if "manifest.json" in files:
+            names.clear()
+            yield Path(folder)
+
+
+def resume_times(manifest: Mapping[str, Any]) -> list[float]:
+    """When a run was gone on with, seconds since 1970."""
+    resumed = manifest.get("resumed")
+    entries = resumed if isinstance(resumed, list) else []
+    texts = [entry.get("at") for entry in entries if isinstance(entry, dict)]
+    times = [_seconds_since_1970(text) for text in texts]
+    return [at for at in times if at is not None]
+
+
+def _seconds_since_1970(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_training(
+    folder: RunFolder, resumed_at: Sequence[float], notes: list[str]
+) -> EpisodeTable:
+    path = find_monitor(folder.path)
+    if path is None:
+        notes.append("no monitor file: nothing is known of its training episodes")
+        return EpisodeTable.empty()
+    rows = read_monitor_rows(path)
+    table, n_odd = episodes_of_monitor(rows)
+    started_s = rows.head.get("t_start")
+    if resumed_at and isinstance(started_s, int | float):
+        resumes = [at - started_s for at in resumed_at]
+        table = replace(table, seconds=without_pauses(table.seconds, resumes))
+        notes.append("it was stopped and resumed: the time in between is not in its minutes")
+    notes.extend(f"{path.name}: {problem}" for problem in rows.problems)
+    if n_odd:
+        notes.append(f"{path.name}: {n_odd} rows are damaged and were left out")
+    if len(table) == 0:
+        notes.append(f"{path.name}: no episode has ended")
+    return table
+
+
+def _read_history(folder: RunFolder, notes: list[str]) -> EvaluationHistory | None:
+    if not folder.evaluations.is_file():
+        return None
+    try:
+        return read_history(folder.evaluations)
+    except RunFolderError as error:
+        notes.append(f"left out: {error}")
+        return None
+
+
+def _read_final(
+    folder: RunFolder, notes: list[str]
+) -> tuple[EpisodeTable | None, Mapping[str, Any]]:
+    path = folder.evaluation
+    if not path.is_file():
+        notes.append("no evaluation.json: it has no evaluation at the end")
+        return None, {}
+    try:
+        if path.stat().st_size > _MAX_EVALUATION_BYTES:
+            raise ValueError("too large")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        table = episodes_of_evaluation(data["episodes"], path)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        notes.append(f"evaluation.json is damaged and was left out ({error!r})")
+        return None, {}
+    facts = {k: v for k, v in data.items() if k not in ("summary", "episodes")}
+    return (table, facts) if len(table) else (None, facts)

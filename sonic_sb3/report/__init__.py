@@ -1,0 +1,100 @@
+"""Comparisons written down: Markdown, one HTML page, PNG, CSV, and a folder for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sonic_sb3.atomic_files import replacing, write_text
+from sonic_sb3.comparison import RunRecord
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.report.content import Content, check_groups, collect, relative
+from sonic_sb3.report.illustrate import best_videos, curves_over_timesteps, illustrate
+from sonic_sb3.report.markdown import render_markdown
+from sonic_sb3.report.measures import Number
+from sonic_sb3.report.page import render_page
+from sonic_sb3.report.tensorboard_files import write_tensorboard
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    groups: Mapping[str, Sequence[RunRecord]],
+    folder: Path,
+    *,
+    title: str,
+    intro: str = "",
+    metric: str | None = None,
+    mix_games: bool = False,
+) -> Content:
+    """
+    Compare arms and write ``report.md``, ``report.html``, ``numbers.csv``, ``pictures/*.png``,
+    ``data/*.csv`` and ``tensorboard/`` into a folder. The same runs give the same bytes.
+
+    :param groups: Arms and their runs.
+    :param folder: Made where it is missing; a report that lies there is replaced.
+    :param title: Of the report.
+    :param intro: Under it; paragraphs.
+    :param metric: By which arms are compared: ``completion``, ``progress``, ``contest_score`` or
+        ``episode_return``; ``None`` for the game's own.
+    :param mix_games: Runs of several games may stand in one table.
+    :returns: What was written.
+    :raises SonicError: Nothing can be compared, or the folder cannot be written.
+    """
+    check_groups(groups, mix_games)
+    content = collect(groups, title=title, intro=intro, metric=metric)
+    illustrate(content, groups)
+    runs = [(arm, r.label, relative(r.path, folder)) for arm, rs in groups.items() for r in rs]
+    try:
+        for name in ("pictures", "data"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (folder / name).mkdir(parents=True)
+        write_text(folder / "report.md", render_markdown(content, runs))
+        write_text(folder / "report.html", render_page(content, best_videos(groups)))
+        write_text(folder / "numbers.csv", _to_csv(_number_rows(content.numbers, folder)))
+        for name, rows in content.data.items():
+            write_text(folder / "data" / name, _to_csv(rows))
+        for picture in content.pictures:
+            for name, png in picture.panels.items():
+                with replacing(folder / "pictures" / name) as temporary:
+                    temporary.write_bytes(png)
+        curves = curves_over_timesteps(groups)
+        write_tensorboard(groups, content.numbers, curves, folder / "tensorboard")
+    except OSError as error:
+        raise RunFolderError(f"cannot write a report in {folder}: {error.strerror}") from error
+    return content
+
+
+def _number_rows(numbers: Sequence[Number], folder: Path) -> list[list[Any]]:
+    head = ["arm", "run", "level", "measure", "value", "low", "high", "n_seeds", "n_episodes"]
+    rows: list[list[Any]] = [[*head, "method", "sources"]]
+    for n in numbers:
+        low, high = n.interval or ("", "")
+        sources = " ".join(relative(path, folder) for path in dict.fromkeys(n.sources))
+        sizes = [n.n_seeds, n.n_episodes]
+        rows.append(
+            [n.arm, n.run, n.level, n.measure, n.value, low, high, *sizes, n.method, sources]
+        )
+    return rows
+
+
+def _to_csv(rows: Sequence[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([_csv_cell(c) for c in row] for row in rows)
+    return file.getvalue()
+
+
+def _csv_cell(cell: Any) -> Any:
+    if isinstance(cell, str):
+        # A spreadsheet would run a name that looks like a formula.
+        return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
+    if isinstance(cell, float):
+        if math.isnan(cell):
+            return ""
+        return "not reached" if math.isinf(cell) else repr(round(float(cell), 9))
+    return cell

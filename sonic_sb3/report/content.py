@@ -1,0 +1,333 @@
+"""What a report says, put together once, for the page, the Markdown and the CSV files alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sonic_sb3.comparison import RunRecord
+from sonic_sb3.errors import RunFolderError, SettingsError
+from sonic_sb3.hyperparams import EnvKwargs
+from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers
+from sonic_sb3.report.measures import (
+    MEASURES,
+    METRICS,
+    Number,
+    format_interval,
+    format_value,
+    metric_of,
+)
+from sonic_sb3.report.run_numbers import run_numbers
+from sonic_sb3.seed_statistics import HOW_TO_INSTALL_RLIABLE, has_rliable
+
+Groups = Mapping[str, Sequence[RunRecord]]
+FEW_SEEDS = 5
+_PROTOCOL = ("frame_skip", "sticky_prob", "noop_max", "max_episode_steps")
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A table of texts.
+
+    :param title: Above it.
+    :param head: (n_columns,).
+    :param rows: (n_rows, n_columns); a cell of two lines holds a value and its interval.
+    """
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """
+    A picture of the report, in one or more panels that stand side by side where there is room.
+
+    :param title: Above it.
+    :param caption: What it shows.
+    :param panels: Name of a file -> PNG.
+    :param is_wide: It is much wider than high, and scrolls on a narrow screen.
+    """
+
+    title: str
+    caption: str
+    panels: dict[str, bytes]
+    is_wide: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """
+    Everything but the layout.
+
+    :param title: Of the report.
+    :param intro: Under it, in Markdown's plain paragraphs.
+    :param metric: By which arms are compared.
+    :param numbers: All numbers, of arms and runs.
+    :param tables: In their order.
+    :param notes: What a reader must know of these runs.
+    :param definitions: What each number means.
+    :param pictures: In their order.
+    :param data: Name of a CSV file -> its rows, the first being its head.
+    """
+
+    title: str
+    intro: str
+    metric: str
+    numbers: list[Number]
+    tables: list[Table]
+    notes: list[str]
+    definitions: list[tuple[str, str]]
+    pictures: list[Picture] = field(default_factory=list)
+    data: dict[str, list[list[Any]]] = field(default_factory=dict)
+
+
+def check_groups(groups: Groups, mix_games: bool) -> None:
+    """
+    Refuse what cannot be compared.
+
+    :raises RunFolderError: There is no run, or none with an episode.
+    :raises SettingsError: Runs of several games, and nobody said that they may be mixed.
+    """
+    records = [r for of_arm in groups.values() for r in of_arm]
+    if not records:
+        raise RunFolderError("expected at least one run to compare, got none")
+    if all(len(r.training) == 0 and r.final is None for r in records):
+        folders = ", ".join(str(r.path) for r in records[:3])
+        raise RunFolderError(f"nothing to compare: the runs are empty ({folders})")
+    games = sorted({r.env_id for r in records})
+    if len(games) > 1 and not mix_games:
+        raise SettingsError(
+            f"expected runs of one game, got {', '.join(games)}: name runs of one of them, or say "
+            "--mix-games if they belong in one table"
+        )
+
+
+def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Content:
+    """
+    Numbers, tables, notes and definitions.
+
+    :param groups: Arms.
+    :param title: Of the report.
+    :param intro: Under it.
+    :param metric: By which arms are compared; ``None`` for the game's own.
+    :raises SonicError: The metric is unknown, or runs lack it.
+    """
+    metric = metric_of(groups, metric)
+    numbers: list[Number] = []
+    tables = []
+    for arm, records in groups.items():
+        of_runs = [n for record in records for n in run_numbers(arm, record)]
+        numbers += [*arm_numbers(arm, of_runs), *of_runs]
+    aggregates = aggregate_numbers(groups, metric)
+    numbers += aggregates
+    tables.append(_arm_table(groups, numbers))
+    tables += _aggregate_tables(groups, aggregates, metric)
+    levels = sorted({n.level for n in numbers if n.level})
+    tables += [_level_table(groups, numbers, levels, metric)] if levels else []
+    tables.append(_run_table(groups, numbers))
+    used = {n.measure for n in numbers}
+    definitions = [(m.label, m.meaning) for name, m in MEASURES.items() if name in used]
+    return Content(
+        title=title,
+        intro=intro,
+        metric=metric,
+        numbers=numbers,
+        tables=tables,
+        notes=_notes(groups),
+        definitions=[*definitions, *_METHODS],
+    )
+
+
+_METHODS = [
+    (
+        "intervals",
+        "95 %. Of an arm: percentile bootstrap over its seeds; of a completion rate what that or "
+        "Wilson's interval of all episodes together covers. Of one run: over its episodes.",
+    ),
+    (
+        "IQM",
+        "interquartile mean over seeds and levels (rliable), stratified bootstrap over seeds",
+    ),
+    (
+        "probability of improvement",
+        "how probably a run of one arm beats a run of another on a level drawn at random, ties "
+        "counting half (rliable), stratified bootstrap over seeds",
+    ),
+    (
+        "curves",
+        "running mean of the last 100 training episodes of each run (thin), mean over seeds "
+        "(thick) with a 95 % bootstrap band over seeds, as far as all seeds of the arm go; "
+        "timesteps are the lengths of the episodes ended so far, added up",
+    ),
+]
+
+
+def cell(number: Number | None) -> str:
+    """A number and, on a second line, its interval."""
+    if number is None:
+        return "-"
+    interval = format_interval(number)
+    return format_value(number.measure, number.value) + (f"\n{interval}" if interval else "")
+
+
+def _find(numbers: Sequence[Number], **wanted: str) -> Number | None:
+    for number in numbers:
+        if all(getattr(number, name) == value for name, value in wanted.items()):
+            return number
+    return None
+
+
+def _columns(numbers: Sequence[Number], with_return: bool = False) -> list[str]:
+    used = {n.measure for n in numbers if not n.level}
+    columns = [m for m in MEASURES if m in used]
+    if "progress" in columns and not with_return:
+        columns.remove("episode_return")  # shaped differently, returns say nothing side by side
+    return columns
+
+
+def _arm_table(groups: Groups, numbers: Sequence[Number]) -> Table:
+    columns = _columns(numbers)
+    rows = []
+    for arm, records in groups.items():
+        found = [_find(numbers, arm=arm, run="", measure=m, level="") for m in columns]
+        rows.append([arm, _size(records), *[cell(n) for n in found]])
+    return Table("Arms", ["arm", "n", *[MEASURES[m].label for m in columns]], rows)
+
+
+def _size(records: Sequence[RunRecord]) -> str:
+    evaluated = [r.final for r in records if r.final is not None]
+    seeds = f"{len(records)} seed{'s' * (len(records) != 1)}"
+    if 0 < len(evaluated) < len(records):
+        seeds += f" ({len(evaluated)} evaluated)"
+    return f"{seeds}, {sum(map(len, evaluated))} episodes"
+
+
+def _aggregate_tables(groups: Groups, numbers: Sequence[Number], metric: str) -> list[Table]:
+    if not numbers:
+        return []
+    measures = [m for m in METRICS if any(n.measure == f"iqm_{m}" for n in numbers)]
+    if "progress" in measures:
+        measures.remove("episode_return")
+    rows = [
+        [arm, *[cell(_find(numbers, arm=arm, measure=f"iqm_{m}")) for m in measures]]
+        for arm in groups
+    ]
+    tables = [Table("Interquartile means", ["arm", *[MEASURES[m].label for m in measures]], rows)]
+    improvements = [n for n in numbers if n.measure.startswith("improvement_")]
+    if improvements:
+        title = f"Probability of improvement, by {MEASURES[metric].label}"
+        pairs = [[n.arm, cell(n)] for n in improvements]
+        tables.append(Table(title, ["first > second", "probability"], pairs))
+    return tables
+
+
+def _level_table(
+    groups: Groups, numbers: Sequence[Number], levels: Sequence[str], metric: str
+) -> Table:
+    rows = [
+        [arm, *[cell(_find(numbers, arm=arm, run="", measure=metric, level=v)) for v in levels]]
+        for arm in groups
+    ]
+    return Table(f"By level: {MEASURES[metric].label}", ["arm", *levels], rows)
+
+
+def _run_table(groups: Groups, numbers: Sequence[Number]) -> Table:
+    columns = _columns(numbers, with_return=True)
+    rows = []
+    for arm, records in groups.items():
+        for record in records:
+            found = [
+                _find(numbers, arm=arm, run=record.label, measure=m, level="") for m in columns
+            ]
+            n = len(record.final) if record.final is not None else 0
+            rows.append(
+                [arm, record.label, f"{n} and {len(record.training)}", *[cell(f) for f in found]]
+            )
+    head = ["arm", "run", "episodes evaluated and trained", *[MEASURES[m].label for m in columns]]
+    return Table("Runs", head, rows)
+
+
+def _notes(groups: Groups) -> list[str]:
+    records = [r for of_arm in groups.values() for r in of_arm]
+    notes = [
+        f"{arm}, {record.label}: {note}."
+        for arm, of_arm in groups.items()
+        for record in of_arm
+        for note in record.notes
+    ]
+    for arm, of_arm in groups.items():
+        seeds = [r.label for r in of_arm]
+        notes += [
+            f"{arm}: several runs with {label}; they count as independent and may not be."
+            for label in sorted(set(seeds))
+            if seeds.count(label) > 1
+        ]
+    fewest = min(len(of_arm) for of_arm in groups.values())
+    if fewest < FEW_SEEDS:
+        notes.append(
+            f"An arm has {fewest} seed{'s' * (fewest > 1)}: bootstrap intervals over so few are "
+            "too narrow; take them for hints."
+        )
+    for what, value_of in _PROTOCOL_FACTS.items():
+        notes += _differences(groups, what, value_of)
+    if not has_rliable() and any(r.final is not None for r in records):
+        notes.append(f"{HOW_TO_INSTALL_RLIABLE}.")
+    return notes
+
+
+def _env_default(name: str) -> Callable[[RunRecord], Any]:
+    default = EnvKwargs.model_fields[name].default
+    return lambda record: record.env_kwargs.get(name, default)
+
+
+def _final_fact(name: str) -> Callable[[RunRecord], Any]:
+    return lambda record: record.final_facts.get(name) if record.final is not None else _ABSENT
+
+
+def _hardware(record: RunRecord) -> Any:
+    facts = record.manifest.get("hardware")
+    return facts.get("cpu") if isinstance(facts, Mapping) else None
+
+
+_ABSENT = object()
+_PROTOCOL_FACTS: dict[str, Callable[[RunRecord], Any]] = {
+    "Games differ": lambda r: r.env_id,
+    "Levels of training differ": lambda r: ", ".join(map(str, r.settings.get("levels") or [])),
+    "Evaluation levels differ": lambda r: (
+        _ABSENT if r.final is None else ", ".join(sorted(set(r.final.level.tolist())))
+    ),
+    **{f"Protocols differ in {name}": _env_default(name) for name in _PROTOCOL},
+    "Evaluations differ in deterministic": _final_fact("deterministic"),
+    "Evaluations differ in protocol": _final_fact("protocol"),
+    "Evaluated checkpoints differ": _final_fact("checkpoint"),
+    "Budgets (n_timesteps) differ": lambda r: r.settings.get("n_timesteps"),
+    "ROMs differ": lambda r: r.manifest.get("rom_sha1"),
+    "Processors differ, so minutes do not compare": _hardware,
+    "Threads of torch differ, so minutes do not compare": lambda r: r.settings.get("num_threads"),
+}
+
+
+def _differences(groups: Groups, what: str, value_of: Callable[[RunRecord], Any]) -> list[str]:
+    """One sentence where runs side by side were not made alike."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, records in groups.items():
+        for record in records:
+            value = value_of(record)
+            if value is not _ABSENT:
+                names = arms_of.setdefault(str(value), [])
+                names += [arm] if arm not in names else []
+    if len(arms_of) < 2:
+        return []
+    parts = [f"{value} ({', '.join(names)})" for value, names in sorted(arms_of.items())]
+    return [f"{what}: {'; '.join(parts)}."]
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path as seen from the report's folder, so that both can be moved together."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

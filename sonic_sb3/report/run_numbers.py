@@ -1,0 +1,144 @@
+"""The numbers of one run: of its evaluation at the end, and of its training."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from sonic_sb3.comparison import RunRecord
+from sonic_sb3.episode_tables import Column, EpisodeTable
+from sonic_sb3.report.measures import (
+    COMPLETION_GOAL,
+    GOAL_WINDOW_EPISODES,
+    MIN_EVALUATION_EPISODES,
+    Number,
+)
+from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+
+
+def run_numbers(arm: str, record: RunRecord) -> list[Number]:
+    """All numbers of one run."""
+    numbers = [
+        *_final_numbers(arm, record.label, record.final, ""),
+        *_training_numbers(arm, record),
+    ]
+    if record.final is not None:
+        levels = sorted(set(record.final.level.tolist()))
+        for level in levels if len(levels) > 1 else []:
+            numbers += _final_numbers(arm, record.label, _of_level(record.final, level), level)
+    return numbers
+
+
+def mean_of(values: Column) -> float:
+    """Mean of the values that are there; NaN of none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
+
+
+def _of_level(table: EpisodeTable, level: str) -> EpisodeTable:
+    kept = table.level == level
+    return EpisodeTable(
+        path=table.path,
+        level=table.level[kept],
+        end_reason=table.end_reason[kept],
+        values={name: column[kept] for name, column in table.values.items()},
+        action_counts=None if table.action_counts is None else table.action_counts[kept],
+        timesteps=table.timesteps[kept],
+        seconds=table.seconds[kept],
+    )
+
+
+def _final_numbers(arm: str, run: str, table: EpisodeTable | None, level: str) -> list[Number]:
+    if table is None or table.path is None:
+        return []
+    values = dict(table.values)
+    if "completion" in values and "game_time_s" in values:
+        values["completion_time_s"] = values["game_time_s"][values["completion"] == 1]
+    numbers = []
+    for measure in (
+        "completion",
+        "progress",
+        "contest_score",
+        "completion_time_s",
+        "episode_return",
+    ):
+        sample = values.get(measure, np.zeros(0))
+        sample = sample[np.isfinite(sample)]
+        if len(sample) == 0:
+            continue
+        interval = bootstrap_mean_interval(sample.tolist())
+        method = "mean over episodes, bootstrap over episodes"
+        if measure == "completion":
+            interval = wilson_interval(int(sample.sum()), len(sample))
+            method = "share of episodes, Wilson's interval"
+        numbers.append(
+            Number(
+                arm, run, measure, float(sample.mean()), interval, 1, len(sample), method,
+                (table.path,), level,
+            )
+        )  # fmt: skip
+    return numbers
+
+
+def _training_numbers(arm: str, record: RunRecord) -> list[Number]:
+    table, path = record.training, record.training.path
+    if path is None:
+        return []
+
+    def number(measure: str, value: float, n: int, method: str, source: Path = path) -> Number:
+        return Number(arm, record.label, measure, value, None, 1, n, method, (source,))
+
+    numbers = []
+    if "completion" in table.values:
+        timesteps, minutes, source, method = time_to_goal(record)
+        numbers.append(number("timesteps_to_goal", timesteps, len(table), method, source))
+        if not math.isnan(minutes):
+            numbers.append(number("minutes_to_goal", minutes, len(table), method, source))
+        last = table.values["completion"][-GOAL_WINDOW_EPISODES:]
+        method = "share of the last rows"
+        numbers.append(number("last_completion", mean_of(last), len(last), method))
+    if "contest_score" in table.values:
+        points = table.values["contest_score"]
+        numbers.append(number("training_score", mean_of(points), len(points), "mean of all rows"))
+    return [n for n in numbers if not math.isnan(n.value)]
+
+
+def time_to_goal(record: RunRecord) -> tuple[float, float, Path, str]:
+    """
+    When a run first completed its levels reliably; :data:`MEASURES` says what that means.
+
+    :param record: A run whose training episodes tell completion.
+    :returns: Timesteps, minutes (NaN where unknown), the file that shows it, and where in it;
+        infinite where it never did.
+    """
+    table = record.training
+    assert table.path is not None
+    found = [(math.inf, math.inf, table.path, "never reached")]
+    row = first_reliable_row(np.nan_to_num(table.values["completion"]))
+    if row is not None:
+        at = (float(table.timesteps[row]), float(table.seconds[row]) / 60)
+        found.append((*at, table.path, f"episode {row + 1} of the file"))
+    history = record.history
+    if history is not None and "completion" in history.values:
+        successes = history.values["completion"]
+        rates = successes.mean(axis=1)
+        reached = np.flatnonzero(
+            (rates >= COMPLETION_GOAL) & (successes.shape[1] >= MIN_EVALUATION_EPISODES)
+        )
+        for index in reached[:1].tolist():
+            timesteps = float(history.timesteps[index])
+            minutes = math.nan
+            if len(table):
+                minutes = float(np.interp(timesteps, table.timesteps, table.seconds)) / 60
+            found.append((timesteps, minutes, history.path, f"evaluation {index + 1} of the file"))
+    return min(found, key=lambda f: f[0])
+
+
+def first_reliable_row(completion: Column) -> int | None:
+    """The first episode at which enough of the last :data:`GOAL_WINDOW_EPISODES` were completed."""
+    sums = np.concatenate([[0.0], np.cumsum(completion)])
+    in_window = sums[GOAL_WINDOW_EPISODES:] - sums[:-GOAL_WINDOW_EPISODES]
+    rows = np.flatnonzero(in_window >= COMPLETION_GOAL * GOAL_WINDOW_EPISODES - 1e-9)
+    return int(rows[0]) + GOAL_WINDOW_EPISODES - 1 if len(rows) else None

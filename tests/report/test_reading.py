@@ -1,0 +1,187 @@
+"""Runs read back: whole, half-written, damaged, compact."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sonic_sb3.comparison import group_records, load_record, load_records
+from sonic_sb3.episode_tables import episodes_of_monitor, without_pauses
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.monitor_files import read_monitor_rows
+
+from .conftest import COLUMNS, MakeRun, episode, final_episode, monitor_text
+
+THREE = [episode(progress=p, length=n) for p, n in ((0.25, 10), (0.5, 20), (1.0, 30))]
+
+
+def test_made_up_runs_look_like_real_ones() -> None:
+    from sonic_sb3.envs.episode_monitor import ALWAYS_RECORDED, RECORDED_WITH_PROGRESS
+    from sonic_sb3.evaluation import Episode
+
+    assert ["r", "l", "t", *ALWAYS_RECORDED, *RECORDED_WITH_PROGRESS] == COLUMNS
+    fields = {field.name for field in dataclasses.fields(Episode)}
+    assert fields <= set(final_episode(0, THREE[0]))
+
+
+def test_columns_become_numbers(make_run: MakeRun) -> None:
+    table = load_record(make_run("run", THREE)).training
+    assert table.timesteps.tolist() == [10, 30, 60]
+    assert table.seconds.tolist() == [2, 4, 6]
+    assert table.values["completion"].tolist() == [0, 0, 1]
+    assert table.values["progress"].tolist() == [0.25, 0.5, 1]
+    assert table.end_reason.tolist() == ["life_lost", "life_lost", "completed"]
+    assert table.action_counts is not None
+    assert table.action_counts[:, 1].tolist() == [10, 20, 30]
+
+
+def test_gzipped_reads_like_plain(make_run: MakeRun) -> None:
+    plain = load_record(make_run("plain", THREE)).training
+    packed = load_record(make_run("packed", THREE, is_gzipped=True)).training
+    assert plain.values.keys() == packed.values.keys()
+    for name in plain.values:
+        np.testing.assert_array_equal(plain.values[name], packed.values[name])
+
+
+def test_a_row_cut_anywhere_is_left_out_and_said(tmp_path: Path) -> None:
+    text = monitor_text(THREE).encode()
+    start = text.rstrip().rindex(b"\n") + 1
+    path = tmp_path / "0.monitor.csv"
+    for end in range(start + 1, len(text) - 2):
+        path.write_bytes(text[:end])
+        rows = read_monitor_rows(path)
+        assert rows.columns["l"] == ["10", "20"], end
+        assert rows.problems == ("its last row is not whole and was left out",)
+    path.write_bytes(text)
+    assert read_monitor_rows(path).columns["l"] == ["10", "20", "30"]
+    assert read_monitor_rows(path).problems == ()
+
+
+def test_a_cut_gzip_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    many = [episode(progress=k / 2000, length=10 + k % 7) for k in range(2000)]
+    path = tmp_path / "0.monitor.csv.gz"
+    packed = gzip.compress(monitor_text(many).encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    rows = read_monitor_rows(path)
+    assert 100 < len(rows.columns["l"]) < 2000
+    assert "its compressed data end early or are damaged" in rows.problems
+
+
+def test_rows_broken_in_the_middle_do_not_swallow_others(tmp_path: Path) -> None:
+    lines = monitor_text(THREE).split("\r\n")
+    lines[2] = lines[2][: lines[2].index("[") + 3]  # an open quote
+    path = tmp_path / "0.monitor.csv"
+    path.write_text("\r\n".join(lines), newline="")
+    rows = read_monitor_rows(path)
+    assert rows.columns["l"] == ["10", "30"]
+    assert rows.problems == ("1 rows are not whole and were left out",)
+
+
+@pytest.mark.parametrize("damage", ["\0\0\0", "nan", "", "-5", "ten"])
+def test_rows_without_a_length_are_left_out(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "0.monitor.csv"
+    path.write_text(monitor_text(THREE).replace(",20,", f",{damage},"), newline="")
+    table, n_odd = episodes_of_monitor(read_monitor_rows(path))
+    assert (table.timesteps.tolist(), n_odd) == ([10, 40], 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"#{}\n", b"#{\nr,l,t\n", b"\xff\xfe"])
+def test_a_monitor_without_rows_is_empty(make_run: MakeRun, content: bytes) -> None:
+    run = make_run("run", THREE, THREE)
+    (run / "0.monitor.csv").write_bytes(content)
+    record = load_record(run)
+    assert len(record.training) == 0
+    assert any("no episode has ended" in note for note in record.notes)
+
+
+def test_a_pause_between_stop_and_resume_is_not_trained() -> None:
+    seconds = np.array([10.0, 20.0, 1_010.0, 1_020.0, 5_005.0])
+    running = without_pauses(seconds, [1_000.0, 5_000.0])
+    assert running.tolist() == [10, 20, 30, 40, 45]
+
+
+def test_a_resumed_runs_minutes_leave_its_pause_out(make_run: MakeRun) -> None:
+    at = "2026-09-21T14:13:25+00:00"  # five seconds after the start; rows are at 2, 4, 6
+    record = load_record(make_run("run", THREE, resumed=[{"at": at, "n_timesteps": 30}]))
+    assert record.training.seconds.tolist() == [2, 4, 5]
+    assert any("stopped and resumed" in note for note in record.notes)
+
+
+def test_damaged_evaluations_are_left_out_and_said(make_run: MakeRun) -> None:
+    run = make_run("run", THREE, THREE, history={"timesteps": [1], "results": [[1.0]]})
+    (run / "evaluation.json").write_text('{"episodes": [')
+    (run / "evaluations.npz").write_bytes(b"PK\3\4 cut")
+    record = load_record(run)
+    assert record.final is None
+    assert record.history is None
+    assert sum("left out" in note for note in record.notes) == 2
+
+
+def test_pickles_in_evaluations_are_refused(make_run: MakeRun) -> None:
+    run = make_run("run", THREE)
+    np.savez(run / "evaluations.npz", timesteps=np.array([1]), results=np.array([{}], dtype=object))
+    assert load_record(run).history is None
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"no run in .*: expected a run folder with manifest"):
+        load_records([tmp_path])
+
+
+def test_arms_are_named_after_folders_or_settings(make_run: MakeRun) -> None:
+    paths = [
+        make_run("study/results/slow/seed_0", THREE),
+        make_run("study/results/slow/seed_1", THREE, seed=1),
+        make_run("study_logs/fast/seed_0/ppo/ENV_1", THREE),
+        make_run("logs/ppo/ENV_1", THREE),
+        make_run("logs/ppo/ENV_2", THREE, seed=1),
+        make_run("logs/ppo/ENV_3", THREE, hyperparameters={"learning_rate": 0.1}),
+        make_run("logs/a2c/ENV_1", THREE, algo="a2c"),
+    ]
+    groups = group_records(load_records(paths))
+    assert {arm: [r.seed for r in runs] for arm, runs in groups.items()} == {
+        "a2c": [0],
+        "fast": [0],
+        "ppo learning_rate=0.001": [0, 1],
+        "ppo learning_rate=0.1": [0],
+        "slow": [0, 1],
+    }
+
+
+def test_arms_of_one_name_in_two_experiments_stay_apart(make_run: MakeRun) -> None:
+    paths = [make_run(f"{name}/results/ppo/seed_0", THREE) for name in ("one", "two")]
+    assert [r.arm for r in load_records(paths)] == ["one: ppo", "two: ppo"]
+
+
+def test_an_experiment_means_its_full_results(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("study/results/ppo/seed_0", THREE)
+    make_run("study/scale_0.1/results/ppo/seed_0", THREE)
+    make_run("study/results/ppo/.seed_1.tmp", THREE)
+    (tmp_path / "study" / "experiment.yml").write_text("")
+    (record,) = load_records([tmp_path / "study"])
+    assert record.path == tmp_path / "study" / "results" / "ppo" / "seed_0"
+
+
+def test_a_run_named_twice_counts_once(make_run: MakeRun) -> None:
+    run = make_run("logs/ppo/ENV_1", THREE)
+    assert len(load_records([run, run.parent, run / ".." / "ENV_1"])) == 1
+
+
+def test_ragged_action_counts_are_damage(make_run: MakeRun) -> None:
+    odd: list[dict[str, Any]] = [*THREE, {**THREE[0], "action_counts": [4, 6]}]
+    record = load_record(make_run("run", odd))
+    assert len(record.training) == 3
+    assert "0.monitor.csv: 1 rows are damaged and were left out" in record.notes
+
+
+def test_a_manifest_that_is_none_names_what_is_wanted(make_run: MakeRun) -> None:
+    run = make_run("run", THREE)
+    (run / "manifest.json").write_text(json.dumps({"settings": {"env": "../x"}}))
+    with pytest.raises(RunFolderError, match="expected the game's id"):
+        load_record(run)
