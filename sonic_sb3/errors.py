@@ -34,6 +34,10 @@ class RunFolderError(SonicError):
     """A run folder that is missing, incomplete, in use or cannot be written."""
 
 
+class BundleError(SonicError):
+    """A shared bundle that is damaged, not what it claims to be, or not to be trusted."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
     Build the error for a name that is in no table, naming the closest known one.

@@ -66,13 +66,7 @@ class Run:
         :param checkpoint: As for :meth:`model_path`.
         :param device: As torch names it.
         """
-        space = observation_space(self.hyperparameters)
-        policy = SonicPolicy(
-            space,
-            gym.spaces.Discrete(len(CONTEST_ACTIONS)),
-            lambda _: 0.0,
-            **self.hyperparameters.policy_kwargs.written(),
-        ).to(device)
+        policy = make_policy(self.hyperparameters).to(device)
         load_policy_weights(policy, self.model_path(checkpoint))
         policy.set_training_mode(False)
         return policy
@@ -90,6 +84,20 @@ class Run:
         model = make_model(self.settings.algo, vec_env, self.hyperparameters, device=device)
         load_weights(model, self.model_path(checkpoint))
         return model
+
+
+def make_policy(hyperparameters: Hyperparameters) -> SonicPolicy:
+    """
+    An untrained policy of the shape that the settings say.
+
+    :param hyperparameters: Of the agent.
+    """
+    return SonicPolicy(
+        observation_space(hyperparameters),
+        gym.spaces.Discrete(len(CONTEST_ACTIONS)),
+        lambda _: 0.0,
+        **hyperparameters.policy_kwargs.written(),
+    )
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:

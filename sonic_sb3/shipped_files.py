@@ -11,3 +11,8 @@ def hyperparams_dir() -> Path:
     """The folder with one hyperparameters file per algorithm."""
     installed = _PACKAGE / "shipped" / "hyperparams"
     return installed if installed.is_dir() else _PACKAGE.parent / "hyperparams"
+
+
+def zoo_dir() -> Path:
+    """The folder with the tuned agents, as bundles; a wheel brings none."""
+    return _PACKAGE.parent / "zoo"

@@ -29,7 +29,7 @@ def _make_parser() -> Parser:
     add("--seed", type=int, default=None, help="of everything random; drawn where not given")
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
-    add("-conf", "--conf-file", default=None, help="hyperparameters file in rl-zoo3's format")
+    add("-conf", "--conf-file", default=None, help="hyperparameters: rl-zoo3's YAML, or a bundle")
     add("-f", "--log-folder", default="logs", help="where run folders are made")
     add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
     add("--eval-freq", type=int, default=50_000, help="timesteps between evaluations, -1: none")
@@ -50,8 +50,9 @@ def _make_parser() -> Parser:
 
 def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:
     """Everything that can be wrong with the options is found here, before torch is imported."""
+    from sonic_sb3.bundles.places import load_conf_file
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
-    from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides, validate
+    from sonic_sb3.hyperparams import parse_overrides, validate
     from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.settings import TrainSettings, draw_seed
@@ -63,7 +64,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     for key in ("n_timesteps", "n_envs"):
         if getattr(args, key) is not None:
             overrides[key] = getattr(args, key)
-    hyperparameters = load_hyperparameters(args.algo, env_id, args.conf_file, overrides)
+    hyperparameters = load_conf_file(args.algo, env_id, args.conf_file, overrides)
     levels = resolve_levels(env_id, args.levels or hyperparameters.env_kwargs.level)
     settings = validate(
         TrainSettings,

@@ -19,7 +19,16 @@ LAYERS = [
         "game_facts",
         "rom_formats",
     ],
-    ["sonic_levels", "games", "plain_yaml", "atomic_files", "plain_data", "xdelta", "rom_sources"],
+    [
+        "sonic_levels",
+        "games",
+        "plain_yaml",
+        "plain_json",
+        "atomic_files",
+        "plain_data",
+        "xdelta",
+        "rom_sources",
+    ],
     ["rom_files", "rom_import", "hyperparams", "settings"],
     ["envs"],
     ["policies"],
@@ -39,7 +48,8 @@ LAYERS = [
     ],
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["command_line"],
-    ["train", "evaluate", "play", "benchmark", "roms"],
+    ["bundles"],
+    ["train", "evaluate", "share", "play", "benchmark", "roms"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = ["games", "rom_files", "hyperparams", "settings", "run_folder", "command_line"]
