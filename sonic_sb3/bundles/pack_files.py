@@ -33,8 +33,8 @@ from sonic_sb3.plain_yaml import read_yaml
 from sonic_sb3.run_folder import describe_machine
 
 _EXPERIMENT_PARTS = ("results", "report")
-# What a manifest tells of folders and command lines stays at home.
-_PRIVATE_KEYS = ("command", "tensorboard_log", "resumed")
+# Folders, command lines and databases' addresses, which may hold passwords, stay at home.
+_PRIVATE_KEYS = ("command", "tensorboard_log", "resumed", "storage")
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,11 @@ def _find_algo(provenance: Mapping[str, Any], file: Path) -> str:
     raise SettingsError(f"{file}: of which algorithm? Add --algo")
 
 
-def _public(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key not in _PRIVATE_KEYS}
+def _public(data: Any) -> Any:
+    """The same without the keys that are nobody's business, however deep."""
+    if isinstance(data, Mapping):
+        return {k: _public(v) for k, v in data.items() if k not in _PRIVATE_KEYS}
+    return [_public(item) for item in data] if isinstance(data, list) else data
 
 
 def _add(files: dict[str, bytes], name: str, path: Path) -> list[str]:
@@ -196,12 +199,12 @@ def _checked(name: str, content: bytes) -> bytes:
         parse_plain_yaml(content, name)
     elif name.endswith(".json"):
         data = parse_json(content, name)
-        if isinstance(data, dict) and any(key in data for key in _PRIVATE_KEYS):
-            return _to_json(_public(data))
+        public = _public(data)
+        return content if public == data else _to_json(public)
     return content
 
 
-def _to_json(data: Mapping[str, Any]) -> bytes:
+def _to_json(data: Any) -> bytes:
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
