@@ -7,10 +7,16 @@ TORCH_INDEX ?=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: train test lint check format clean rom check-rom fuzz
+# The agent that `make watch` shows.
+AGENT ?= zoo/ppo-canopy1
+
+.PHONY: train watch test lint check docs zoo-table format clean rom check-rom fuzz
 
 train: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.train --algo ppo $(ARGS)
+
+watch: $(VENV)/.package
+	$(BIN)/python -m sonic_sb3.evaluate $(AGENT) -n 4 --video watch.mp4 $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
@@ -21,6 +27,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 check: lint test
+
+docs: $(VENV)/.test
+	$(BIN)/python -W error -m pdoc --docformat restructuredtext -o build/docs sonic_sb3
+
+zoo-table: $(VENV)/.package
+	$(BIN)/python -m sonic_sb3.share table zoo --write README.md
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -55,6 +55,10 @@ class StudyError(SonicError):
     """A study that cannot be reached, joined or exported."""
 
 
+class BundleError(SonicError):
+    """A shared bundle that is damaged, not what it claims to be, or not to be trusted."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
     Build the error for a name that is in no table, naming the closest known one.

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def _make_parser() -> Parser:
     parser = make_parser("evaluate", "Play episodes with a trained agent under sticky frame skip.")
     add = parser.add_argument
-    add("run", metavar="RUN", help="run folder, such as logs/ppo/ENV_1; or random, or right")
-    add("-n", "--n-episodes", type=int, default=100, help="episodes")
+    add("run", metavar="RUN", help="run folder, bundle, or agent in the zoo; or random, or right")
+    add(
+        "-n", "--n-episodes", type=int, default=None, help="episodes (default: 100; of a bundle 10)"
+    )
     add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")
     add("--seed", type=int, default=0, help="episode k gets seed + k")
@@ -50,7 +52,7 @@ def _make_parser() -> Parser:
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    if args.n_episodes < 1:
+    if args.n_episodes is not None and args.n_episodes < 1:
         raise SettingsError(f"--n-episodes: expected at least 1, got {args.n_episodes}")
     if args.seed < 0:
         raise SettingsError(f"--seed: expected at least 0, got {args.seed}")
@@ -64,13 +66,13 @@ def _main(argv: Sequence[str] | None) -> int:
     from sonic_sb3.evaluation import evaluate, summarise, to_json
     from sonic_sb3.video import record_video
 
-    actor, subject = _open_baseline(args) if args.run in ("random", "right") else _open_run(args)
+    actor, subject = _open_subject(args)
     result = evaluate(
         actor,
         subject.env,
         subject.levels,
         subject.hyperparameters,
-        n_episodes=args.n_episodes,
+        n_episodes=args.n_episodes or subject.n_episodes,
         seed=args.seed,
         deterministic=args.deterministic,
     )
@@ -133,6 +135,39 @@ class _Subject(NamedTuple):
     levels: list[str]
     hyperparameters: Hyperparameters
     folder: Path | None
+    n_episodes: int = 100
+
+
+def _open_subject(args: argparse.Namespace) -> tuple[Actor, _Subject]:
+    from sonic_sb3.bundles.places import find_bundle
+
+    if args.run in ("random", "right"):
+        return _open_baseline(args)
+    bundle = find_bundle(args.run)
+    return _open_run(args) if bundle is None else _open_bundle(args, bundle)
+
+
+def _open_bundle(args: argparse.Namespace, path: Path) -> tuple[Actor, _Subject]:
+    import torch
+
+    from sonic_sb3.actors import make_actor
+    from sonic_sb3.bundles.agents import load_bundle_policy
+    from sonic_sb3.bundles.contents import open_bundle
+    from sonic_sb3.games import resolve_levels
+    from sonic_sb3.rom_files import find_rom
+
+    bundle = open_bundle(path)
+    agent = bundle.agent
+    if args.env not in (None, agent.env):
+        raise SettingsError(f"--env: {args.run} was trained on {agent.env}")
+    if args.checkpoint is not None:
+        raise SettingsError("--checkpoint: a bundle holds one agent, expected no choice")
+    find_rom(agent.env)
+    levels = resolve_levels(agent.env, args.levels or agent.levels)
+    torch.set_num_threads(args.num_threads or agent.num_threads)
+    actor = make_actor(load_bundle_policy(bundle))
+    # Its evaluation lies in the bundle; who plays it wants to see it now.
+    return actor, _Subject(agent.env, levels, bundle.hyperparameters, None, n_episodes=10)
 
 
 def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:

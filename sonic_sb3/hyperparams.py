@@ -409,16 +409,39 @@ def load_hyperparameters(
     """
     check_algo(algo)
     path = find_conf_file(conf_file) if conf_file else hyperparams_dir() / f"{algo}.yml"
-    entries = read_yaml(path)
+    return choose_hyperparameters(algo, env_id, read_yaml(path), str(path), overrides)
+
+
+def choose_hyperparameters(
+    algo: str,
+    env_id: str,
+    entries: Mapping[str, Any],
+    source: str,
+    overrides: Mapping[str, Any] | None = None,
+) -> Hyperparameters:
+    """
+    Take a game's hyperparameters out of a file's contents.
+
+    :param algo: A name of :data:`ALGORITHM_SETTINGS`.
+    :param env_id: The key; where it is lacking, ``default``.
+    :param entries: The contents.
+    :param source: Where they came from, for messages.
+    :param overrides: As for :func:`load_hyperparameters`.
+    :raises SonicError: As :func:`load_hyperparameters`.
+    """
+    check_algo(algo)
     key = env_id if env_id in entries else "default"
     if key not in entries:
         raise SettingsError(
-            f"{path}: expected a key {env_id!r} or 'default', it has {', '.join(map(str, entries))}"
+            f"{source}: expected a key {env_id!r} or 'default', "
+            f"it has {', '.join(map(str, entries))}"
         )
     entry = entries[key]
     if not isinstance(entry, dict):
-        raise SettingsError(f"{path}: {key}: expected a mapping of hyperparameters, got {entry!r}")
-    return override_hyperparameters(algo, entry, overrides or {}, f"{path}: {key}")
+        raise SettingsError(
+            f"{source}: {key}: expected a mapping of hyperparameters, got {entry!r}"
+        )
+    return override_hyperparameters(algo, entry, overrides or {}, f"{source}: {key}")
 
 
 def override_hyperparameters(

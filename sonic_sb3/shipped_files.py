@@ -22,3 +22,8 @@ def experiments_dir() -> Path:
     """The folder with one folder per experiment."""
     installed = _PACKAGE / "shipped" / "experiments"
     return installed if installed.is_dir() else _PACKAGE.parent / "experiments"
+
+
+def zoo_dir() -> Path:
+    """The folder with the tuned agents, as bundles; a wheel brings none."""
+    return _PACKAGE.parent / "zoo"

@@ -31,7 +31,7 @@ def _make_parser() -> Parser:
     add("--seed", type=int, default=None, help="of everything random; drawn where not given")
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
-    add("-conf", "--conf-file", default=None, help="hyperparameters file, or such as borghi-fast")
+    add("-conf", "--conf-file", default=None, help="YAML, a bundle, or a name such as borghi-fast")
     add("-i", "--init-run", default=None, metavar="RUN", help="begin with the weights of that run")
     add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
     add("-f", "--log-folder", default="logs", help="where run folders are made")
@@ -60,13 +60,9 @@ def _make_parser() -> Parser:
 
 def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:
     """Everything that can be wrong with the options is found here, before torch is imported."""
+    from sonic_sb3.bundles.places import load_conf_file
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
-    from sonic_sb3.hyperparams import (
-        NAMED_CONFIGURATIONS,
-        load_hyperparameters,
-        parse_overrides,
-        validate,
-    )
+    from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, parse_overrides, validate
     from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.settings import TrainSettings, draw_seed
@@ -79,7 +75,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
         if getattr(args, key) is not None:
             overrides[key] = getattr(args, key)
     algo = args.algo or NAMED_CONFIGURATIONS.get(args.conf_file, "ppo")
-    hyperparameters = load_hyperparameters(algo, env_id, args.conf_file, overrides)
+    hyperparameters = load_conf_file(algo, env_id, args.conf_file, overrides)
     stage_levels = [resolve_levels(env_id, stage.levels) for stage in hyperparameters.stages]
     if stage_levels and args.levels:
         raise SettingsError("--levels: expected none, for each stage of the file has its own")

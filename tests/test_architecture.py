@@ -27,6 +27,7 @@ LAYERS = [
         "sonic_levels",
         "games",
         "plain_yaml",
+        "plain_json",
         "atomic_files",
         "plain_data",
         "schedules",
@@ -69,7 +70,8 @@ LAYERS = [
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["campaign"],
     ["command_line"],
-    ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune", "compare"],
+    ["bundles"],
+    ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune", "compare", "share"],
 ]
 COMMANDS = LAYERS[-1]
 WITHOUT_TORCH = [

@@ -20,6 +20,7 @@ from sonic_sb3.games import default_game_id, find_game, resolve_levels
 from sonic_sb3.hyperparams import (
     Count,
     Hyperparameters,
+    LearningHyperparameters,
     StrictSettings,
     load_hyperparameters,
     not_bool,
@@ -247,6 +248,8 @@ def _check_start(plan: Plan, plans: Mapping[str, Plan], source: str) -> None:
     mine, its = plan.hyperparameters, start.hyperparameters
     if start.game != plan.game:
         raise SettingsError(f"{where}: {start.arm} plays {start.game}, expected {plan.game}")
+    if not (isinstance(mine, LearningHyperparameters) and isinstance(its, LearningHyperparameters)):
+        raise SettingsError(f"{where}: expected arms that learn, a script has no weights to give")
     if (mine.policy_kwargs, mine.frame_stack) != (its.policy_kwargs, its.frame_stack):
         raise SettingsError(
             f"{where}: expected the network of {start.arm} "

@@ -1,0 +1,139 @@
+"""What a bundle claims of its agent, checked against its own contents and against each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sonic_sb3.bundles.card import check_card
+from sonic_sb3.bundles.contents import CARD, EVALUATION, WEIGHTS, Bundle
+from sonic_sb3.bundles.weights import check_weights, own_tensors
+from sonic_sb3.errors import BundleError
+from sonic_sb3.evaluation import Episode, Summary, summarise
+
+_EPISODES: TypeAdapter[list[Episode]] = TypeAdapter(list[Episode])
+_FACT_KEYS = {"env", "seed", "deterministic", "checkpoint"}
+
+
+@dataclass(frozen=True)
+class Claims:
+    """
+    The evaluation that a bundle holds.
+
+    :param seed: Episode k has seed + k.
+    :param deterministic: The most probable action was taken.
+    :param episodes: All of them, in order.
+    :param summary: Computed from them.
+    """
+
+    seed: int
+    deterministic: bool
+    episodes: list[Episode]
+    summary: Summary
+
+    def by_level(self) -> dict[str, Summary]:
+        """A summary per level, in the order of their first episodes."""
+        levels = dict.fromkeys(episode.level for episode in self.episodes)
+        return {
+            level: summarise([e for e in self.episodes if e.level == level]) for level in levels
+        }
+
+    @property
+    def best_episode(self) -> Episode:
+        """The one that the movie shows: the most points, of equals the first."""
+        return max(self.episodes, key=_rank)
+
+
+def read_claims(bundle: Bundle) -> Claims:
+    """
+    Check an agent's figures: its episodes make its summary, its card says the same.
+
+    :param bundle: An agent.
+    :raises SonicError: They contradict each other, or are no figures.
+    """
+    source = bundle.source(EVALUATION)
+    data = bundle.json(EVALUATION)
+    claims = _read_episodes(data, source)
+    agent = bundle.agent
+    if data["env"] != agent.env:
+        raise BundleError(f"{source}: of {data['env']!r}, expected {agent.env!r}")
+    for k, episode in enumerate(claims.episodes):
+        expected = (k, claims.seed + k, agent.levels[k % len(agent.levels)])
+        if (episode.index, episode.seed, episode.level) != expected:
+            raise BundleError(
+                f"{source}: episode {k}: expected index, seed and level {expected}, "
+                f"got {(episode.index, episode.seed, episode.level)}"
+            )
+    _check_equal(data["summary"], asdict(claims.summary), f"{source}: summary")
+    levels = {level: asdict(summary) for level, summary in claims.by_level().items()}
+    _check_equal(data["by_level"], levels, f"{source}: by_level")
+    if bundle.movie.level != claims.best_episode.level:
+        raise BundleError(
+            f"{source}: the best episode is on {claims.best_episode.level}, the movie on "
+            f"{bundle.movie.level}"
+        )
+    check_card(bundle.files[CARD], bundle.source(CARD), bundle.index.name, claims.by_level())
+    return claims
+
+
+def check_agent_weights(bundle: Bundle) -> None:
+    """
+    Check that an agent's weights fit the network that its settings make.
+
+    :param bundle: An agent.
+    :raises SonicError: They do not.
+    """
+    import torch
+
+    from sonic_sb3.runs import make_policy
+
+    with torch.device("meta"):  # however large the settings say, no memory is taken
+        policy = make_policy(bundle.agent.algo, bundle.agent.env, bundle.hyperparameters)
+    check_weights(own_tensors(policy), bundle.files[WEIGHTS], bundle.source(WEIGHTS))
+
+
+def _read_episodes(data: Any, source: str) -> Claims:
+    if not isinstance(data, dict) or not _FACT_KEYS | {"summary", "by_level", "episodes"} <= set(
+        data
+    ):
+        raise BundleError(f"{source}: expected the evaluation that `share pack` writes")
+    try:
+        episodes = _EPISODES.validate_python(data["episodes"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{source}: episodes.{where}: {first['msg']}") from None
+    seed, deterministic = data["seed"], data["deterministic"]
+    if type(seed) is not int or seed < 0 or type(deterministic) is not bool or not episodes:
+        raise BundleError(f"{source}: expected a seed, and at least one episode")
+    return Claims(seed, deterministic, episodes, summarise(episodes))
+
+
+def _rank(episode: Episode) -> tuple[float, int]:
+    value = episode.contest_score
+    return (episode.episode_return if value is None else value, -episode.index)
+
+
+def _check_equal(claimed: Any, computed: Any, where: str) -> None:
+    """Equal up to what another version of numpy may round otherwise."""
+    if isinstance(computed, Mapping):
+        if not isinstance(claimed, Mapping) or claimed.keys() != computed.keys():
+            raise BundleError(f"{where}: expected the keys {', '.join(computed) or 'none'}")
+        for key, value in computed.items():
+            _check_equal(claimed[key], value, f"{where}.{key}")
+    elif isinstance(computed, list | tuple):
+        if not isinstance(claimed, list | tuple) or len(claimed) != len(computed):
+            raise BundleError(f"{where}: expected {computed}, got {str(claimed)[:80]}")
+        for one, other in zip(claimed, computed, strict=True):
+            _check_equal(one, other, where)
+    elif isinstance(computed, float) and isinstance(claimed, int | float):
+        if not math.isclose(claimed, computed, rel_tol=1e-6, abs_tol=1e-9):
+            raise BundleError(f"{where}: claims {claimed}, its own episodes make it {computed}")
+    elif claimed != computed:
+        raise BundleError(
+            f"{where}: claims {str(claimed)[:80]}, its own episodes make it {computed}"
+        )

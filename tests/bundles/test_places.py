@@ -1,0 +1,122 @@
+"""Installing, and finding what was installed by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sonic_sb3 import evaluate, share
+from sonic_sb3.bundles.archive import write_folder, write_zip
+from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
+from sonic_sb3.bundles.places import find_bundle, load_conf_file, read_warm_start
+from sonic_sb3.errors import SettingsError, SonicError
+
+GAME = "PangolinDash-Genesis-v0"
+
+
+def test_install_never_overwrites_silently(
+    bundle_path: Path, agent_files: dict[str, bytes], user_home: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert share.main(["install", str(bundle_path)]) == 0
+    installed = user_home / "zoo" / "ppo-canopy1.sonic.zip"
+    assert installed.read_bytes() == bundle_path.read_bytes()
+    assert share.main(["install", str(bundle_path)]) == 0, "the same one again is no conflict"
+    files = {k: v for k, v in agent_files.items() if k != INDEX}
+    files["hyperparameters.yml"] += b"# by somebody else\n"
+    write_zip(tmp_path / "other.sonic.zip", add_index("agent", "ppo-canopy1", files))
+    before = {p: p.read_bytes() for p in user_home.rglob("*") if p.is_file()}
+    assert share.main(["install", str(tmp_path / "other.sonic.zip")]) == 2
+    assert "nothing was installed" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in user_home.rglob("*") if p.is_file()} == before
+    assert share.main(["install", str(tmp_path / "other.sonic.zip"), "--replace"]) == 0
+    assert installed.read_bytes() != bundle_path.read_bytes()
+
+
+def test_names_find_what_was_installed(bundle_path: Path, monkeypatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert find_bundle("ppo-canopy1") is None
+    share.main(["install", str(bundle_path)])
+    assert find_bundle("ppo-canopy1") == find_bundle("zoo/ppo-canopy1")
+    assert find_bundle("ppo-canopy1.sonic.zip") is not None
+    assert find_bundle("somewhere/ppo-canopy1") is None
+    bundle = open_bundle(bundle_path)
+    assert load_conf_file("ppo", GAME, "ppo-canopy1") == bundle.hyperparameters
+    assert find_bundle(bundle_path.with_name("ppo-canopy1")) == bundle_path
+
+
+def test_conf_file_takes_a_bundle_for_any_game(bundle_path: Path, tmp_path: Path) -> None:
+    expected = open_bundle(bundle_path).hyperparameters
+    write_folder(tmp_path / "folder", dict(open_bundle(bundle_path).files))
+    for place in (bundle_path, tmp_path / "folder"):
+        assert load_conf_file("ppo", GAME, str(place)) == expected
+        assert load_conf_file("ppo", "Airstriker-Genesis-v0", str(place)) == expected
+        changed = load_conf_file(
+            "ppo", GAME, str(place), {"gamma": 0.5, "env_kwargs.frame_skip": 2}
+        )
+        assert (changed.gamma, changed.env_kwargs.frame_skip) == (0.5, 2)
+    with pytest.raises(SettingsError, match="add --algo ppo"):
+        load_conf_file("a2c", GAME, str(bundle_path))
+    with pytest.raises(SettingsError, match="cannot read nowhere"):
+        load_conf_file("ppo", GAME, "nowhere")
+    assert load_conf_file("ppo", GAME, None).n_steps > 32
+
+
+def test_a_study_may_start_from_a_bundle(bundle_path: Path) -> None:
+    assert read_warm_start(bundle_path, "ppo", GAME).n_steps == 32
+    with pytest.raises(SonicError, match="no bundle 'nowhere'"):
+        read_warm_start("nowhere", "ppo", GAME)
+
+
+def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any) -> None:
+    video, result = tmp_path / "out.mp4", tmp_path / "result.json"
+    argv = [str(bundle_path.with_name("ppo-canopy1")), "-n", "3", "--seed", "11"]
+    assert evaluate.main([*argv, "--video", str(video), "--json", str(result)]) == 0
+    assert video.read_bytes()[4:8] == b"ftyp"
+    import json
+
+    claimed = json.loads(open_bundle(bundle_path).files["evaluation.json"])
+    assert json.loads(result.read_text())["episodes"] == claimed["episodes"]
+    assert evaluate.main([str(bundle_path), "--env", "Airstriker-Genesis-v0"]) == 2
+    assert "was trained on" in capsys.readouterr().err
+    assert evaluate.main([str(bundle_path), "--checkpoint", "best"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "nowhere"], "no bundle 'nowhere'"),
+        (["pack", "nowhere"], "nothing at nowhere"),
+        (["pack", "."], "expected one exported hyperparameters file"),
+        (["pack", ".", "-n", "0"], "-n: expected at least 1"),
+        (["pack", ".", "--notes", "nowhere"], "cannot read nowhere"),
+        (["pack", "."], "hyperparameters"),
+        (["import", "nowhere/ppo/PangolinDash-Genesis-v0_1"], "a run folder of rl-zoo3"),
+        (["verify", "."], "no bundle '.'"),
+        (["frobnicate"], "invalid choice"),
+        ([], "ACTION"),
+        (["table", "--write", "nowhere.md"], "cannot read nowhere.md"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert share.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not [p for p in tmp_path.iterdir() if p.name != "data-home"]
+
+
+def test_a_size_limit_is_kept(bundle_path: Path, tmp_path: Path, capsys: Any) -> None:
+    output = tmp_path / "small.sonic.zip"
+    argv = ["pack", str(bundle_path), "-o", str(output), "--max-mb"]
+    assert share.main([*argv, "0.01"]) == 2
+    assert "--no-video" in capsys.readouterr().err
+    assert not output.exists()
+    assert share.main([*argv, "8"]) == 0
+    assert output.read_bytes() == bundle_path.read_bytes()
