@@ -32,7 +32,13 @@ def _make_parser() -> Parser:
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
     add("-conf", "--conf-file", default=None, help="YAML, a bundle, or a name such as borghi-fast")
-    add("-i", "--init-run", default=None, metavar="RUN", help="begin with the weights of that run")
+    add(
+        "-i",
+        "--init-run",
+        default=None,
+        metavar="RUN",
+        help="run or bundle to begin with",
+    )
     add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
     add("-f", "--log-folder", default="logs", help="where run folders are made")
     add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")

@@ -39,7 +39,7 @@ from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
 from sonic_sb3.event_files import TensorBoardFile, cut_event_files
-from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_run
+from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
 from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
@@ -140,14 +140,14 @@ def train(
     check_device(settings.device)
     check_stages(hyperparameters)
     find_rom(settings.env)
-    starting_run = open_starting_run(settings, hyperparameters)
+    starting_agent = open_starting_agent(settings, hyperparameters)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env, output.number)
     job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         try:
             weights = None
-            if starting_run is not None:
-                weights = copy_starting_weights(starting_run, settings, folder)
+            if starting_agent is not None:
+                weights = copy_starting_weights(starting_agent, settings, folder)
             model, manifest = _begin(job, weights)
         except BaseException:
             folder.remove()

@@ -52,6 +52,7 @@ LAYERS = [
         "models",
         "algorithm_state",
         "replay_files",
+        "bundles",
         "fine_tuning",
         "stages",
         "runs",
@@ -70,7 +71,6 @@ LAYERS = [
     ["speed_timing", "speed_contestants", "speed_benchmark"],
     ["campaign"],
     ["command_line"],
-    ["bundles"],
     ["train", "evaluate", "experiment", "play", "benchmark", "roms", "tune", "compare", "share"],
 ]
 COMMANDS = LAYERS[-1]

@@ -33,7 +33,7 @@ def _make_agent(seed: int = 5) -> TrainedAgent:
     hyperparameters = load_hyperparameters("ppo", GAME, overrides=overrides)
     torch.set_num_threads(1)  # another number draws other orthogonal weights
     torch.manual_seed(seed)
-    policy = make_policy(hyperparameters)
+    policy = make_policy("ppo", GAME, hyperparameters)
     with torch.no_grad():  # preferences strong enough to be seen in its actions
         policy.action_net.weight.mul_(3000.0)
     return TrainedAgent(

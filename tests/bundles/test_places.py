@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from sonic_sb3 import evaluate, share
+from sonic_sb3 import evaluate, load_run, share, train
+from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.archive import write_folder, write_zip
 from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
 from sonic_sb3.bundles.places import find_bundle, load_conf_file, read_warm_start
@@ -59,7 +62,7 @@ def test_conf_file_takes_a_bundle_for_any_game(bundle_path: Path, tmp_path: Path
         assert (changed.gamma, changed.env_kwargs.frame_skip) == (0.5, 2)
     with pytest.raises(SettingsError, match="add --algo ppo"):
         load_conf_file("a2c", GAME, str(bundle_path))
-    with pytest.raises(SettingsError, match="cannot read nowhere"):
+    with pytest.raises(SonicError, match="unknown configuration .nowhere."):
         load_conf_file("ppo", GAME, "nowhere")
     assert load_conf_file("ppo", GAME, None).n_steps > 32
 
@@ -120,3 +123,26 @@ def test_a_size_limit_is_kept(bundle_path: Path, tmp_path: Path, capsys: Any) ->
     assert not output.exists()
     assert share.main([*argv, "8"]) == 0
     assert output.read_bytes() == bundle_path.read_bytes()
+
+
+def test_training_begins_with_a_bundle(bundle_path: Path, tmp_path: Path) -> None:
+    options = ["-n", "32", "--eval-episodes", "0", "--num-threads", "1", "--seed", "3"]
+    options += ["-params", "learning_rate:1e-12", "--conf-file", str(bundle_path)]
+    assert train.main(["-i", str(bundle_path), *options, "-f", str(tmp_path)]) == 0
+    bundle = open_bundle(bundle_path)
+    (folder,) = (tmp_path / bundle.agent.algo).glob(f"{bundle.agent.env}_*")
+    theirs = load_bundle_policy(bundle).state_dict()
+    ours = load_run(folder).load_policy().state_dict()
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, atol=1e-6, rtol=0)
+    assert len(json.loads((folder / "manifest.json").read_text())["init_model_sha256"]) == 64
+
+
+def test_a_bundle_of_another_network_is_refused(
+    bundle_path: Path, tmp_path: Path, capsys: Any
+) -> None:
+    options = ["-n", "32", "--conf-file", str(bundle_path), "-f", str(tmp_path)]
+    options += ["-params", "policy_kwargs.features_dim:8"]
+    assert train.main(["-i", str(bundle_path), *options]) == 2
+    assert "policy_kwargs.features_dim: expected" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*/*"))
