@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from sonic_sb3.action_sets import ACTION_SETS
+from sonic_sb3.envs.episodes import LEVEL_DRAWS
+from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.reward_terms import TERMS
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -50,6 +55,21 @@ def test_files_named_exist(path: str) -> None:
     known = [ROOT / path, ROOT / "sonic_sb3" / path]
     if not path.startswith(("logs/", "ENV/")):
         assert any(candidate.exists() for candidate in known), path
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(default:.*?)```", README, re.DOTALL))
+def test_settings_shown_are_valid(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "ppo.yml"
+    path.write_text(text)
+    assert load_hyperparameters("ppo", conf_file=path).env_kwargs.written()
+
+
+def test_terms_and_sets_named_exist() -> None:
+    section = README.split("## Your own reward")[1].split("\n## ")[0]
+    for name in (*TERMS, *ACTION_SETS, *LEVEL_DRAWS):
+        assert re.search(rf"`{name}`|: {name}[`\n]", section), name
+    for name in re.findall(r"^\| `(\w+)`", section, re.MULTILINE):
+        assert name in TERMS
 
 
 def test_pictures_exist() -> None:
