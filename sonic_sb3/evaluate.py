@@ -20,7 +20,7 @@ def _make_parser() -> Parser:
     parser = make_parser("evaluate", "Play episodes with a trained agent under sticky frame skip.")
     add = parser.add_argument
     add("run", metavar="RUN", help="run folder, such as logs/ppo/ENV_1; or random, or right")
-    add("-n", "--n-episodes", type=int, default=100, help="episodes")
+    add("-n", "--n-episodes", type=int, default=100, help="episodes (zero-shot: of each level)")
     add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")
     add("--seed", type=int, default=0, help="episode k gets seed + k")
