@@ -21,7 +21,11 @@ def _make_parser() -> Parser:
     add = parser.add_argument
     add("run", metavar="RUN", help="run folder, bundle, or agent in the zoo; or random, or right")
     add(
-        "-n", "--n-episodes", type=int, default=None, help="episodes (default: 100; of a bundle 10)"
+        "-n",
+        "--n-episodes",
+        type=int,
+        default=None,
+        help="episodes (default: 100; of a bundle 10; zero-shot: of each level)",
     )
     add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")

@@ -309,6 +309,11 @@ class DQNHyperparameters(LearningHyperparameters):
 
     @model_validator(mode="after")
     def _check_buffer(self) -> Self:
+        if self.learning_starts >= self.n_timesteps:
+            raise ValueError(
+                f"learning_starts: expected fewer than n_timesteps = {self.n_timesteps}, for "
+                f"nothing would be learned, got {self.learning_starts}"
+            )
         # Twice a rollout, so that what is not on disk yet is never overwritten.
         smallest = self.n_envs * max(self.n_steps + 1, 2 * self.train_freq)
         if self.buffer_size < smallest:
@@ -338,6 +343,12 @@ class QRDQNHyperparameters(DQNHyperparameters):
 
 class ScriptHyperparameters(Hyperparameters):
     """Of agents that only ever do one thing (``random``, ``right``)."""
+
+    @model_validator(mode="after")
+    def _check_no_stages(self) -> Self:
+        if self.stages:
+            raise ValueError("stages: expected none, a script learns nothing from level to level")
+        return self
 
 
 class JerkHyperparameters(ScriptHyperparameters):

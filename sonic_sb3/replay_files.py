@@ -11,6 +11,8 @@ from sonic_sb3.errors import RunFolderError
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 
+# Of a piece, so that writing it needs little memory.
+_MAX_ROWS = 1024
 _NAME = re.compile(r"(\d+)_(\d+)\.data")
 
 
@@ -45,11 +47,11 @@ class ReplayFiles:
         :returns: All pieces that belong to the buffer of that moment, to be kept in the snapshot.
         :raises RunFolderError: The disk is full, or writing is not allowed.
         """
-        if n_added > self.n_saved:
-            self._folder.mkdir(exist_ok=True)
-            rows = self._buffer.read_rows(self.n_saved, n_added)
-            save_data(self._path(self.n_saved, n_added), rows)
-            self._pieces.append((self.n_saved, n_added))
+        self._folder.mkdir(exist_ok=True)
+        while self.n_saved < n_added:
+            piece = (self.n_saved, min(n_added, self.n_saved + _MAX_ROWS))
+            save_data(self._path(*piece), self._buffer.read_rows(*piece))
+            self._pieces.append(piece)
         oldest = n_added - self._buffer.buffer_size - self._buffer.n_stack
         self._pieces = [piece for piece in self._pieces if piece[1] > oldest]
         return [list(piece) for piece in self._pieces]

@@ -14,11 +14,17 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.action_sets import action_names, find_actions
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.hyperparams import Hyperparameters, LearningHyperparameters, ScriptHyperparameters
+from sonic_sb3.hyperparams import (
+    DQNHyperparameters,
+    Hyperparameters,
+    LearningHyperparameters,
+    ScriptHyperparameters,
+)
 from sonic_sb3.models import (
     POLICIES,
     SCRIPTS,
     build_model,
+    check_replay_memory,
     load_policy_weights,
     load_weights,
     script_kwargs,
@@ -113,6 +119,18 @@ def make_policy(algo: str, env_id: str, hyperparameters: Hyperparameters) -> Bas
     assert isinstance(hyperparameters, LearningHyperparameters)
     policy_kwargs = hyperparameters.policy_kwargs.written()
     return POLICIES[hyperparameters.policy](*spaces, lambda _: 0.0, **policy_kwargs)
+
+
+def check_can_be_built(settings: TrainSettings, hyperparameters: Hyperparameters) -> None:
+    """
+    Refuse what building would refuse, before there is a folder or a process.
+
+    :raises SettingsError: A script lacks an action, or a replay buffer does not fit into memory.
+    """
+    if isinstance(hyperparameters, ScriptHyperparameters):
+        make_policy(settings.algo, settings.env, hyperparameters)
+    if isinstance(hyperparameters, DQNHyperparameters):
+        check_replay_memory(hyperparameters)
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:

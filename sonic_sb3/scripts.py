@@ -125,17 +125,27 @@ class RandomScript(Script):
 
 
 class RightScript(Script):
-    """Holds RIGHT, for ever."""
+    """
+    Holds RIGHT, for ever.
+
+    :param args: As :class:`Script` takes them.
+    :param kwargs: As :class:`Script` takes them.
+    :raises SettingsError: There is no such action.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._right = self.find_action("RIGHT")
 
     def choose(self, share_done: float) -> Actions:
         """RIGHT."""
-        return np.full(self.n_envs, self.find_action("RIGHT"))
+        return np.full(self.n_envs, self._right)
 
     def action_probabilities(
         self, observations: npt.NDArray[np.uint8], episode_starts: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.floating[Any]]:
         """1 for RIGHT."""
-        right = np.eye(len(self.actions))[self.find_action("RIGHT")]
+        right = np.eye(len(self.actions))[self._right]
         return np.tile(right, (len(observations), 1))
 
 

@@ -80,7 +80,12 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     for key in ("n_timesteps", "n_envs"):
         if getattr(args, key) is not None:
             overrides[key] = getattr(args, key)
-    algo = args.algo or NAMED_CONFIGURATIONS.get(args.conf_file, "ppo")
+    named_algo = NAMED_CONFIGURATIONS.get(args.conf_file)
+    algo = args.algo or named_algo or "ppo"
+    if named_algo not in (None, algo):
+        raise SettingsError(
+            f"--conf-file {args.conf_file}: expected --algo {named_algo}, got {algo}"
+        )
     hyperparameters = load_conf_file(algo, env_id, args.conf_file, overrides)
     stage_levels = [resolve_levels(env_id, stage.levels) for stage in hyperparameters.stages]
     if stage_levels and args.levels:

@@ -48,6 +48,7 @@ from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
+from sonic_sb3.runs import check_can_be_built
 from sonic_sb3.settings import TrainSettings, read_settings
 from sonic_sb3.stages import Stages, check_stages, stage_at, stage_env_kwargs, stage_levels
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
@@ -139,6 +140,7 @@ def train(
     """
     check_device(settings.device)
     check_stages(hyperparameters)
+    check_can_be_built(settings, hyperparameters)
     find_rom(settings.env)
     starting_agent = open_starting_agent(settings, hyperparameters)
     folder = create_run_folder(output.log_folder, settings.algo, settings.env, output.number)

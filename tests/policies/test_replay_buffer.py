@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 
+from sonic_sb3 import replay_files
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 from sonic_sb3.replay_files import ReplayFiles
@@ -121,7 +122,11 @@ def test_given_up_episodes_are_truncated() -> None:
         assert ended or buffer.timeouts[6, env_index] == 1
 
 
-def test_files_bring_everything_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_rows", [1024, 4])
+def test_files_bring_everything_back(
+    max_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_files, "_MAX_ROWS", max_rows)
     play = Play(4, 1, seed=5)
     buffer = make(play, 4, 20 * N_ENVS)
     files = ReplayFiles(tmp_path / "replay", buffer)
