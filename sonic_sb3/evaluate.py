@@ -113,7 +113,7 @@ def _run_protocol(args: argparse.Namespace) -> int:
     find_rom(run.settings.env)
     levels = resolve_levels(run.settings.env, args.levels or "test")
     if args.protocol == "zero-shot":
-        result = run_zero_shot(run, levels, args.n_episodes, args.seed, args.checkpoint)
+        result = run_zero_shot(run, levels, args.n_episodes or 100, args.seed, args.checkpoint)
     else:
         overrides = parse_overrides(args.hyperparams, "--hyperparams")
         plan = plan_contest(

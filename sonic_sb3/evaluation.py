@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.actors import Actor, Probabilities
-from sonic_sb3.envs.make import make_env
+from sonic_sb3.envs.planned_episodes import make_planned_env
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
@@ -72,30 +71,6 @@ class EvaluationResult:
     best_input_movie: npt.NDArray[np.uint8]
 
 
-class PlannedEpisodes(gym.Wrapper[Any, Any, Any, Any]):
-    """
-    Begins each episode with the seed and level planned for it, also where the vec env resets by
-    itself.
-
-    :param env: The env.
-    :param plan: Seed and level of each episode; after the last the env goes on as it likes.
-    """
-
-    snapshot_attributes = ("_n_begun",)
-
-    def __init__(self, env: gym.Env[Any, Any], plan: Sequence[tuple[int, str]]) -> None:
-        super().__init__(env)
-        self._plan = plan
-        self._n_begun = 0
-
-    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        if self._n_begun < len(self._plan):
-            seed, level = self._plan[self._n_begun]
-            kwargs = {"seed": seed, "options": {"level": level}}
-        self._n_begun += 1
-        return self.env.reset(**kwargs)
-
-
 def evaluate(
     actor: Actor,
     game_id: str,
@@ -121,7 +96,7 @@ def evaluate(
     env_kwargs = {**hyperparameters.env_kwargs.of_an_evaluation(), "record_inputs": True}
     env_fns = [
         functools.partial(
-            _make_evaluation_env,
+            make_planned_env,
             game_id,
             [(seed + k, levels[k % len(levels)]) for k in range(env_index, n_episodes, n_envs)],
             env_kwargs,
@@ -141,12 +116,6 @@ def evaluate(
     assert best is not None
     movie_frames = np.frombuffer(best[1], dtype=np.uint8).reshape(-1, 12)
     return EvaluationResult(sorted(episodes, key=lambda e: e.index), best[0], movie_frames)
-
-
-def _make_evaluation_env(
-    game_id: str, plan: Sequence[tuple[int, str]], env_kwargs: dict[str, Any]
-) -> gym.Env[Any, Any]:
-    return PlannedEpisodes(make_env(game_id, level=plan[0][1], **env_kwargs), plan)
 
 
 def _play(

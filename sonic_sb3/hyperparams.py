@@ -517,10 +517,10 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = _known_keys(kind, first["loc"][:-1])
-            raise SettingsError(
-                f"{source}: {unknown_name('key', where.split('.')[-1], known)}"
-            ) from None
+            *parents, key = first["loc"]
+            inside = "".join(f"{parent}: " for parent in parents)
+            known = _known_keys(kind, tuple(parents))
+            raise SettingsError(f"{source}: {inside}{unknown_name('key', key, known)}") from None
         if first["type"] == "missing":
             raise SettingsError(f"{source}: {where}: expected this key, it is missing") from None
         message = first["msg"].removeprefix("Value error, ")

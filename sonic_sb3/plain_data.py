@@ -63,15 +63,15 @@ def load_data(path: Path) -> Any:
     if len(content) < start + 4 or not content.startswith(_MAGIC):
         raise RunFolderError(f"{path}: expected a file that this version of sonic_sb3 wrote")
     if zlib.crc32(memoryview(content)[:-4]) != int.from_bytes(content[-4:], "little"):
-        raise RunFolderError(f"{path}: cut off or damaged (its checksum does not fit)")
+        raise RunFolderError(f"{path}: expected a whole file, it is cut off or damaged (checksum)")
     n_head = int.from_bytes(content[len(_MAGIC) : start], "little")
     if n_head > min(len(content) - start - 4, _MAX_HEAD_BYTES):
-        raise RunFolderError(f"{path}: damaged (its head is longer than the file)")
+        raise RunFolderError(f"{path}: expected a whole file, its head is longer than the file")
     try:
         head = json.loads(content[start : start + n_head])
         return _decode(head, memoryview(content)[start + n_head : -4])
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise RunFolderError(f"{path}: damaged ({error})") from error
+        raise RunFolderError(f"{path}: expected plain data, it is damaged ({error})") from error
 
 
 class _Encoder:

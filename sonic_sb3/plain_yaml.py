@@ -10,20 +10,52 @@ import yaml
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.strange_files import StrangeFileError, read_file
 
-_MAX_BYTES = 1_000_000
+_MAX_BYTES = 250_000
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 20
+_MAX_DIGITS = 100
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice: one of the two values would be lost silently."""
+    """
+    Refuses a key that stands twice, for one of the two values would be lost silently, and stops
+    reading where a file becomes too much.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._n_nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._n_nodes += 1
+        self._depth += 1
+        if self._n_nodes > 2 * _MAX_VALUES or self._depth > _MAX_DEPTH + 1:
+            raise SettingsError(_TOO_MUCH)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if key != "<<" and keys.count(key) > 1:
-                raise SettingsError(f"key {key!r} stands twice, line {node.start_mark.line + 1}")
+        seen = set()
+        for key_node, _ in node.value:
+            key = repr(self.construct_object(key_node, deep=True))
+            if key in seen and key != "'<<'":
+                raise SettingsError(f"key {key} stands twice, line {node.start_mark.line + 1}")
+            seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: Any) -> Any:
+        # 9:9:9... is a number in base 60, which takes the square of its length to compute.
+        if node.tag in _NUMBER_TAGS and len(node.value) > _MAX_DIGITS:
+            raise SettingsError(
+                f"expected numbers of at most {_MAX_DIGITS} digits, line {node.start_mark.line + 1}"
+            )
+        return super().construct_scalar(node)
+
+
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_TOO_MUCH = f"expected at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -89,9 +121,7 @@ def _check_size(data: Any, source: str) -> None:
         value, depth = stack.pop()
         n_values += 1
         if n_values > _MAX_VALUES or depth > _MAX_DEPTH:
-            raise SettingsError(
-                f"expected at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
-            )
+            raise SettingsError(_TOO_MUCH)
         if isinstance(value, dict):
             stack.extend((child, depth + 1) for child in value.values())
         elif isinstance(value, list):

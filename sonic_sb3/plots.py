@@ -14,8 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.atomic_files import write_bytes
+from sonic_sb3.errors import RunFolderError
+from sonic_sb3.strange_files import read_file
 
 _WINDOW_EPISODES = 50
+_MAX_MONITOR_BYTES = 2_000_000_000
 
 
 def read_monitor(path: Path) -> dict[str, list[str]]:
@@ -23,14 +26,27 @@ def read_monitor(path: Path) -> dict[str, list[str]]:
     Read a monitor file's columns as text; a last row that was cut off is left out.
 
     :param path: A ``*.monitor.csv``.
+    :raises RunFolderError: It is missing, or no such file.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        if not file.readline().startswith("#"):
-            file.seek(0)
-        reader = csv.reader(file)
+    try:
+        text = read_file(path, _MAX_MONITOR_BYTES).decode()
+        if text.startswith("#"):
+            text = text.partition("\n")[2]
+        reader = csv.reader(io.StringIO(text, newline=""))
         names = next(reader, [])
         rows = [row for row in reader if len(row) == len(names)]
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, csv.Error) as error:
+        raise RunFolderError(f"{path}: expected SB3's monitor file, a CSV ({error})") from error
     return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+
+def _read_numbers(columns: dict[str, list[str]], name: str, path: Path) -> npt.NDArray[np.float64]:
+    try:
+        return np.array(columns.get(name, []), dtype=np.float64)
+    except ValueError as error:
+        raise RunFolderError(f"{path}: {name}: expected numbers ({error})") from error
 
 
 def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
@@ -42,18 +58,18 @@ def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
     :param title: Above it.
     """
     columns = read_monitor(monitor)
-    lengths = np.array(columns.get("l", []), dtype=float)
+    lengths = _read_numbers(columns, "l", monitor)
     timesteps = np.cumsum(lengths)
     has_progress = "progress" in columns
     panels = [("progress", "progress at the episode's end")] if has_progress else []
     panels.append(("r", "return"))
     figure, axes = plt.subplots(len(panels), 1, figsize=(8, 3 * len(panels)), sharex=True)
     for axis, (name, label) in zip(np.atleast_1d(axes), panels, strict=True):
-        values = np.array(columns.get(name, []), dtype=float)
+        values = _read_numbers(columns, name, monitor)
         axis.plot(timesteps, values, ".", markersize=3, alpha=0.3, color="tab:blue")
         axis.plot(timesteps, _running_mean(values), color="tab:blue", label="mean of 50 episodes")
         if name == "progress":
-            success = np.array([v == "True" for v in columns["is_success"]], dtype=float)
+            success = np.array([v == "True" for v in columns.get("is_success", [])], dtype=float)
             axis.plot(timesteps, _running_mean(success), color="tab:green", label="completed")
             axis.set_ylim(-0.02, 1.02)
         axis.set_ylabel(label)

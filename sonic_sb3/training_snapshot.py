@@ -41,6 +41,16 @@ from sonic_sb3.run_folder import RunFolder
 _FORMAT = 2
 _S_BETWEEN_SNAPSHOTS = 5.0
 _S_BETWEEN_WRITES = 120.0
+# What putting other data than expected into a model, an env or a generator raises.
+_MISFITS = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+)
 _COUNTERS = ("num_timesteps", "_n_updates", "_current_progress_remaining", "_episode_num")
 
 
@@ -125,7 +135,7 @@ def restore_training_snapshot(
             n_added = snapshot["algorithm"]["replay"]["n_added"]
             replay_files.load(snapshot["replay_pieces"], n_added)
         _restore(model, callbacks, snapshot)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except _MISFITS as error:
         raise RunFolderError(
             f"the snapshot does not fit the run's settings ({type(error).__name__}: {error}); "
             "was it copied from another run?"

@@ -27,7 +27,7 @@ import numpy.typing as npt
 # Not used here: imported once by the fork server, they need not be imported by each worker.
 import stable_retro  # noqa: F401
 
-import sonic_sb3.envs.make  # noqa: F401
+import sonic_sb3.envs.planned_episodes  # noqa: F401
 from sonic_sb3.envs import emulator
 from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch

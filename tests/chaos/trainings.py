@@ -25,7 +25,7 @@ GAME = "Airstriker-Genesis-v0"
 ROOT = Path(__file__).parents[2]
 _WALL_CLOCK_TAGS = ("time/fps", "env/restarts")
 _MARK = "SONIC_CHAOS_MARK"
-_HANG_S = 600.0
+_HANG_S = 1800.0
 
 
 @dataclass(frozen=True)
