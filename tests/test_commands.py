@@ -13,7 +13,7 @@ import pytest
 
 from sonic_sb3 import evaluate, train
 
-COMMANDS = ["train", "evaluate", "experiment", "roms", "compare"]
+COMMANDS = ["train", "evaluate", "experiment", "roms", "compare", "tune", "share"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

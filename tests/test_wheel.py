@@ -33,6 +33,8 @@ def test_wheel_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
         f"assert str(pathlib.Path(sonic_sb3.__file__)).startswith({str(site)!r})\n"
         "assert sonic_sb3.load_hyperparameters('ppo').n_timesteps > 0\n"
         "assert sonic_sb3.load_hyperparameters('a2c').n_timesteps > 0\n"
+        "from sonic_sb3.tuning.space import default_space\n"
+        "assert default_space('ppo').is_file() and default_space('a2c').is_file()\n"
         "from sonic_sb3.games import catalogue\n"
         "for game in catalogue().values():\n"
         "    if game.is_bundled:\n"

@@ -62,7 +62,7 @@ def test_conf_file_takes_a_bundle_for_any_game(bundle_path: Path, tmp_path: Path
         assert (changed.gamma, changed.env_kwargs.frame_skip) == (0.5, 2)
     with pytest.raises(SettingsError, match="add --algo ppo"):
         load_conf_file("a2c", GAME, str(bundle_path))
-    with pytest.raises(SonicError, match="unknown configuration .nowhere."):
+    with pytest.raises(SonicError, match="unknown configuration"):
         load_conf_file("ppo", GAME, "nowhere")
     assert load_conf_file("ppo", GAME, None).n_steps > 32
 

@@ -1,14 +1,16 @@
 """
 Kills workers of a study for some minutes and looks whether anything was lost or counted twice.
 
-``python -m tests.tuning.kill_tune --minutes 5 --storage postgresql://...`` runs a real study with
-real env workers on the free game, kills a worker every few seconds with SIGKILL (sometimes an env
-worker, sometimes the parent itself, which is started again), and checks the storage in the end.
+``python -m tests.tuning.kill_tune --folder kills --minutes 5`` runs a real study with real env
+workers, kills a worker every few seconds with SIGKILL (sometimes an env worker, sometimes the
+parent itself, which is started again), and checks the storage in the end. ``--postgresql`` keeps
+the study on a server of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import signal
@@ -55,7 +57,6 @@ class Campaign:
     n_timesteps: int = 1024
     name: str = "kills"
     env: str = "Airstriker-Genesis-v0"
-    processes: list[int] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[bytes]:
         space = self.folder / "space.yml"
@@ -190,6 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where to work; must be empty")
     parser.add_argument("--storage", default=None, help="default: SQLite in the folder")
+    parser.add_argument("--postgresql", action="store_true", help="start a server for it")
     parser.add_argument("--minutes", type=float, default=5.0, help="of killing")
     parser.add_argument("--every", type=float, default=4.0, help="seconds between kills")
     parser.add_argument("--n-trials", type=int, default=40)
@@ -197,10 +199,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
-    url = args.storage or sqlite_url(args.folder.absolute() / "study.db")
-    campaign = Campaign(args.folder, url, args.n_trials, args.workers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    outcome = disturb(campaign, args.minutes * 60, args.every, args.seed)
+    with contextlib.ExitStack() as stack:
+        url = args.storage or sqlite_url(args.folder.absolute() / "study.db")
+        if args.postgresql:
+            from tests.tuning.postgres_server import running_server
+
+            url = stack.enter_context(running_server()).url("postgres")
+        campaign = Campaign(args.folder, url, args.n_trials, args.workers)
+        outcome = disturb(campaign, args.minutes * 60, args.every, args.seed)
     print(json.dumps(asdict(outcome), indent=2))
     return 1 if outcome.problems else 0
 
