@@ -24,6 +24,8 @@ LAYERS = [
     ["envs"],
     ["policies"],
     ["run_folder"],
+    ["comparison"],
+    ["report"],
     [
         "actors",
         "models",
