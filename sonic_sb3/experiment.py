@@ -68,7 +68,8 @@ def _main(argv: Sequence[str] | None) -> int:
     )
     for line in campaign.skipped:
         print(line)
-    if not campaign.cells and args.action != "report":
+    if not campaign.cells:
+        print("nothing to do here")
         return 0
     if args.action == "status":
         print("\n".join(campaign.status()))

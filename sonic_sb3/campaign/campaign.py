@@ -67,10 +67,14 @@ class Campaign:
     cells: list[Cell]
     skipped: list[str]
 
-    def status(self) -> list[str]:
-        """The grid as a table, and a line for everything that went wrong."""
+    def status(self, n_workers: int | None = None) -> list[str]:
+        """
+        The grid as a table, and a line for everything that went wrong.
+
+        :param n_workers: Runs at once, for the time that is left; ``None`` means one per core.
+        """
         title = self.places.name + (f" at scale {self.scale:g}" if self.scale != 1 else "")
-        lines = format_table(self.cells, self.experiment.metric)
+        lines = format_table(self.cells, self.experiment.metric, n_workers or n_usable_cores())
         lines[0] = f"{title}: {lines[0]}"
         lines += self._problems()
         if missing := self._cells_without_metric():
@@ -88,11 +92,7 @@ class Campaign:
         places = copy_installed_definition(self.places)
         n_workers = options.n_workers or n_usable_cores()
         grid = Grid(self.cells, options.retries)
-        process_options = ProcessOptions(
-            num_threads=options.num_threads,
-            n_env_workers=max(1, n_usable_cores() // n_workers),
-            device=options.device,
-        )
+        process_options = ProcessOptions(num_threads=options.num_threads, device=options.device)
         view = View(self.cells, self.experiment.metric, n_workers)
         with stop_requests() as request:
             with view:

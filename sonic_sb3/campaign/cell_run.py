@@ -17,7 +17,6 @@ import yaml
 from sonic_sb3.campaign.cells import Cell, Lease
 from sonic_sb3.campaign.results import compact_files, write_compact_results
 from sonic_sb3.errors import RunFolderError, SonicError
-from sonic_sb3.machine import n_usable_cores
 from sonic_sb3.run_folder import RunFolder
 
 _LAUNCHER = Path(__file__).with_name("dies_with_parent.py")
@@ -35,12 +34,12 @@ class ProcessOptions:
     How the processes of a run are started; only ``num_threads`` and ``device`` change its result.
 
     :param num_threads: Of torch.
-    :param n_env_workers: Env processes at most.
+    :param n_env_workers: Env processes at most: envs that share one are slower, 80 MB each.
     :param device: As torch names it.
     """
 
     num_threads: int = 1
-    n_env_workers: int = n_usable_cores()
+    n_env_workers: int = 16
     device: str = "auto"
 
 
@@ -111,11 +110,6 @@ class CellRun:
                 self._process.wait()
         self.poll()
 
-    def n_timesteps_done(self) -> int:
-        """How far training is, as its own process tells; 0 where it does not."""
-        found = _TIMESTEPS_IN_TABLE.findall(_tail(self.cell.log))
-        return min(int(found[-1]), self.cell.plan.n_timesteps) if found else 0
-
     def _next_step(self) -> list[str] | None:
         """Arguments of the next command; ``None`` when all is done."""
         cell = self.cell
@@ -172,6 +166,12 @@ class CellRun:
             self._lease.release()
             self._lease.descriptor = -1
         return True
+
+
+def n_timesteps_done(cell: Cell) -> int:
+    """How far training is, as its own process tells; 0 where it does not."""
+    found = _TIMESTEPS_IN_TABLE.findall(_tail(cell.log))
+    return min(int(found[-1]), cell.plan.n_timesteps) if found else 0
 
 
 def train_arguments(

@@ -108,7 +108,7 @@ def run_grid(
                 scanned_at_s = now_s
                 if not _begin_more(grid, active, n_workers, options, view) and not active:
                     return
-            view.update({run.cell.key: run.n_timesteps_done for run in active})
+            view.update()
             time.sleep(_POLL_S)
     finally:
         _stop_all(active, view)

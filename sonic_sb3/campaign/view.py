@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TextIO
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from sonic_sb3.campaign.cell_run import n_timesteps_done
 from sonic_sb3.campaign.cells import Cell, State
 from sonic_sb3.campaign.results import metric_value, read_evaluation
 from sonic_sb3.errors import SonicError
@@ -98,21 +99,13 @@ class View:
             self._held.add(cell.key)
             self.tell(cell, "another process works on it, waiting")
 
-    def update(self, active: Mapping[Key, Callable[[], int]]) -> None:
-        """
-        Draw the table again, every now and then.
-
-        :param active: Cells that this process works on, and how to ask how far they are.
-        """
+    def update(self) -> None:
+        """Draw the table again, every now and then."""
         now_s = time.monotonic()
         if self._live is None or now_s - self._shown_at_s < _REFRESH_S:
             return
         self._shown_at_s = now_s
-        n_done = {key: ask() for key, ask in active.items()}
-        self._speed.watch(n_done)
-        lines = format_table(self._cells, self._metric, n_done)
-        states = {cell.key: cell.state() for cell in self._cells}
-        lines[0] += self._speed.describe_rest(states, n_done, self._n_workers)
+        lines = format_table(self._cells, self._metric, self._n_workers, self._speed)
         self._live.update(Text("\n".join(lines)), refresh=True)
 
 
@@ -211,20 +204,26 @@ def cell_metric(cell: Cell, metric: str) -> float | None:
 
 
 def format_table(
-    cells: Sequence[Cell], metric: str, n_done: Mapping[Key, int] | None = None
+    cells: Sequence[Cell], metric: str, n_workers: int, speed: Speed | None = None
 ) -> list[str]:
     """
     The grid as lines: a row per arm, a column per seed, at the end the mean of the metric.
 
     :param cells: The grid.
     :param metric: Which number finished cells show.
-    :param n_done: Timesteps of cells that run here.
+    :param n_workers: Cells at once, for the time that is left.
+    :param speed: What is known of it already.
     """
     states = {cell.key: cell.state() for cell in cells}
+    running = [cell for cell in cells if states[cell.key] is State.RUNNING]
+    n_done = {cell.key: n_timesteps_done(cell) for cell in running}
+    speed = speed or Speed(cells)
+    speed.watch(n_done)
     counts = Counter(states.values())
     head = f"{counts[State.DONE]} of {len(cells)} done"
     for state in (State.RUNNING, State.STOPPED, State.FAILED, State.OUTDATED):
         head += f", {counts[state]} {state.value}" if counts[state] else ""
+    head += speed.describe_rest(states, n_done, n_workers)
     arms = list(dict.fromkeys(cell.plan.arm for cell in cells))
     seeds = list(dict.fromkeys(cell.seed for cell in cells))
     by_key = {cell.key: cell for cell in cells}
@@ -249,7 +248,7 @@ def _describe(
     cell: Cell,
     states: Mapping[Key, State],
     metric: str,
-    n_done: Mapping[Key, int] | None,
+    n_done: Mapping[Key, int],
     values: list[float],
 ) -> str:
     state = states[cell.key]
@@ -258,7 +257,7 @@ def _describe(
         if value is not None:
             values.append(value)
         return format_value(value)
-    if state is State.RUNNING and n_done and cell.key in n_done:
+    if state is State.RUNNING:
         return f"{n_done[cell.key] / cell.plan.n_timesteps:.0%}"
     return str(state.value)
 

@@ -177,6 +177,7 @@ def test_compact_results(tmp_path: Path) -> None:
     )
     assert (cell.results / "manifest.json").read_bytes() == run.manifest.read_bytes()
     assert cell.state() is State.DONE
+    (cell.results.parent / ".seed_1.killed").mkdir()
     write_compact_results(cell.results, {"manifest.json": b"{}"})
     assert [p.name for p in cell.results.iterdir()] == ["manifest.json"]
     assert [p.name for p in cell.results.parent.iterdir()] == ["seed_1"], "nothing temporary"

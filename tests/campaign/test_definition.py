@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,10 @@ def test_every_arm_of_theirs_is_known(path: Path) -> None:
     experiment = load_experiment(path)
     plans = make_plans(experiment, path.parent, source=str(path))
     assert list(plans) == list(experiment.arms)
+
+
+def test_the_example_of_the_readme() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (text,) = [block for block in blocks if "decision_rule" in block]
+    plans = make_plans(parse_experiment_text(text, "README"), Path())
+    assert plans["wide"].hyperparameters != plans["narrow"].hyperparameters

@@ -88,6 +88,9 @@ def test_signals_end_all_children(bench: Any, number: signal.Signals, status: in
     process = bench.start("run", "counting", "--workers", "2", FAKE_STEP_S="0.2")
     bench.wait_for(lambda: len(bench.counts()) > 4, process)
     children = descendants(process)
+    status_text = bench.run_beside("status", "counting")
+    assert "0 of 4 done, 2 running" in status_text
+    assert "%" in status_text
     process.send_signal(number)
     assert process.wait(60) == status
     assert not alive(children)
@@ -184,7 +187,8 @@ def test_a_missing_rom_skips_and_is_no_error(bench: Any) -> None:
     status, text = bench.run("run", "counting", XDG_DATA_HOME=home)
     assert status == 0
     assert "skipped one, two: no ROM for SonicTheHedgehog-Genesis-v0" in text
-    assert len(text.splitlines()) == 1
+    assert len(text.splitlines()) == 2
+    assert text.endswith("nothing to do here\n")
     assert bench.results() == []
 
 
