@@ -69,11 +69,18 @@ def _folder_arm(path: Path) -> tuple[Path, str] | None:
 def flatten_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """All that a run tried, without its seed; nested keys are joined by dots."""
     settings = {k: v for k, v in manifest["settings"].items() if k not in _NOT_TRIED}
+    if isinstance(settings.get("init_run"), str):
+        settings["init_run"] = _without_number(Path(settings["init_run"]))
     hyperparameters = manifest.get("hyperparameters")
     flat: dict[str, Any] = {}
     _flatten_into(flat, "", hyperparameters if isinstance(hyperparameters, Mapping) else {})
     _flatten_into(flat, "", settings)
-    return flat
+    return {name: value for name, value in flat.items() if value not in (None, [], ())}
+
+
+def _without_number(run: Path) -> str:
+    """A run that each seed begins with a run of its own from: ``ppo/ENV`` of ``ppo/ENV_3``."""
+    return f"{run.parent.name}/{re.sub(r'_[0-9]+$', '', run.name)}"
 
 
 def _flatten_into(flat: dict[str, Any], prefix: str, data: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ class RunRecord:
 
     :param path: Its folder.
     :param arm: The name of what was tried; runs that differ in nothing but the seed share it.
+    :param label: The run within its arm, for tables: its seed, where that tells it from others.
     :param env_id: The game.
     :param manifest: As read: settings, hyperparameters, versions.
     :param training: The episodes of training, in the order in which they ended.
@@ -51,6 +51,7 @@ class RunRecord:
 
     path: Path
     arm: str
+    label: str
     env_id: str
     manifest: Mapping[str, Any]
     training: EpisodeTable
@@ -87,11 +88,6 @@ class RunRecord:
         """The seed; ``None`` where the manifest does not tell."""
         seed = self.settings.get("seed")
         return seed if isinstance(seed, int) else None
-
-    @cached_property
-    def label(self) -> str:
-        """The run within its arm, for tables."""
-        return f"seed {self.seed}" if self.seed is not None else self.path.name
 
     @property
     def started_s(self) -> float:
@@ -143,6 +139,7 @@ def load_record(path: Path, arm: str = "") -> RunRecord:
     return RunRecord(
         path=path,
         arm=arm,
+        label=_seed_label(manifest) or path.name,
         env_id=folder.env_id,
         manifest=manifest,
         training=training,
@@ -159,6 +156,25 @@ def group_records(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     for record in records:
         groups.setdefault(record.arm, []).append(record)
     return groups
+
+
+def with_distinct_labels(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Runs of an arm; where labels are the same, the folders' names are added."""
+    labels = [r.label for r in records]
+    named = [
+        replace(r, label=f"{r.label}, {r.path.name}") if labels.count(r.label) > 1 else r
+        for r in records
+    ]
+    again = [r.label for r in named]
+    return [
+        replace(r, label=f"{r.label} ({k + 1})") if again.count(r.label) > 1 else r
+        for k, r in enumerate(named)
+    ]
+
+
+def _seed_label(manifest: Mapping[str, Any]) -> str:
+    seed = manifest["settings"].get("seed")
+    return f"seed {seed}" if isinstance(seed, int) else ""
 
 
 def _order(record: RunRecord) -> tuple[str, float, str]:

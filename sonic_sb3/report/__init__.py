@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sonic_sb3.atomic_files import replacing, write_text
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.comparison import RunRecord, with_distinct_labels
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.report.content import Content, check_groups, collect, relative
+from sonic_sb3.report.content import Content, Groups, check_groups, collect, relative
 from sonic_sb3.report.illustrate import best_videos, curves_over_timesteps, illustrate
 from sonic_sb3.report.markdown import render_markdown
 from sonic_sb3.report.measures import Number
@@ -47,27 +47,45 @@ def write_report(
     :raises SonicError: Nothing can be compared, or the folder cannot be written.
     """
     check_groups(groups, mix_games)
+    _check_folder(folder)
+    groups = {arm: with_distinct_labels(records) for arm, records in groups.items()}
     content = collect(groups, title=title, intro=intro, metric=metric)
-    illustrate(content, groups)
-    runs = [(arm, r.label, relative(r.path, folder)) for arm, rs in groups.items() for r in rs]
     try:
-        for name in ("pictures", "data"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-            (folder / name).mkdir(parents=True)
-        write_text(folder / "report.md", render_markdown(content, runs))
-        write_text(folder / "report.html", render_page(content, best_videos(groups)))
-        write_text(folder / "numbers.csv", _to_csv(_number_rows(content.numbers, folder)))
-        for name, rows in content.data.items():
-            write_text(folder / "data" / name, _to_csv(rows))
-        for picture in content.pictures:
-            for name, png in picture.panels.items():
-                with replacing(folder / "pictures" / name) as temporary:
-                    temporary.write_bytes(png)
-        curves = curves_over_timesteps(groups)
-        write_tensorboard(groups, content.numbers, curves, folder / "tensorboard")
+        folder.mkdir(parents=True, exist_ok=True)  # before the pictures, which take their time
+        illustrate(content, groups)
+        _write(content, groups, folder)
     except OSError as error:
         raise RunFolderError(f"cannot write a report in {folder}: {error.strerror}") from error
     return content
+
+
+def _check_folder(folder: Path) -> None:
+    """What is in the way is deleted, so it must be a report."""
+    if not folder.is_dir() or (folder / "numbers.csv").is_file() or not any(folder.iterdir()):
+        return
+    raise RunFolderError(
+        f"{folder} holds other files than a report: expected a new or empty folder, or an older "
+        "report"
+    )
+
+
+def _write(content: Content, groups: Groups, folder: Path) -> None:
+    # First, because by it the folder is known for a report also when the rest is cut short.
+    write_text(folder / "numbers.csv", _to_csv(_number_rows(content.numbers, folder)))
+    for name in ("pictures", "data"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir()
+    runs = [(arm, r.label, relative(r.path, folder)) for arm, rs in groups.items() for r in rs]
+    write_text(folder / "report.md", render_markdown(content, runs))
+    write_text(folder / "report.html", render_page(content, best_videos(groups)))
+    for name, rows in content.data.items():
+        write_text(folder / "data" / name, _to_csv(rows))
+    for picture in content.pictures:
+        for name, png in picture.panels.items():
+            with replacing(folder / "pictures" / name) as temporary:
+                temporary.write_bytes(png)
+    curves = curves_over_timesteps(groups)
+    write_tensorboard(groups, content.numbers, curves, folder / "tensorboard")
 
 
 def _number_rows(numbers: Sequence[Number], folder: Path) -> list[list[Any]]:
@@ -75,7 +93,7 @@ def _number_rows(numbers: Sequence[Number], folder: Path) -> list[list[Any]]:
     rows: list[list[Any]] = [[*head, "method", "sources"]]
     for n in numbers:
         low, high = n.interval or ("", "")
-        sources = " ".join(relative(path, folder) for path in dict.fromkeys(n.sources))
+        sources = ";".join(relative(path, folder) for path in dict.fromkeys(n.sources))
         sizes = [n.n_seeds, n.n_episodes]
         rows.append(
             [n.arm, n.run, n.level, n.measure, n.value, low, high, *sizes, n.method, sources]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sonic_sb3.comparison import RunRecord
@@ -30,9 +30,16 @@ def _known_names(written: Any) -> list[str]:
     if written is None:
         return [_join(buttons) for buttons in CONTEST_ACTIONS]
     if isinstance(written, list | tuple):
-        return [_join(b) if isinstance(b, list | tuple) else str(b) for b in written]
+        return [_name_of(action) for action in written]
     return [_join(buttons) for buttons in CONTEST_ACTIONS] if written == "contest7" else []
 
 
+def _name_of(action: Any) -> str:
+    """Buttons, or a macro with a name of its own."""
+    if isinstance(action, list | tuple):
+        return _join(action)
+    return str(action.get("name", "?") if isinstance(action, Mapping) else action)
+
+
 def _join(buttons: Sequence[str]) -> str:
-    return "+".join(str(button) for button in buttons) or "nothing"
+    return "+".join(str(button) for button in buttons) or "NOTHING"

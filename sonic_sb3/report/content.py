@@ -262,11 +262,11 @@ def _notes(groups: Groups) -> list[str]:
         for note in record.notes
     ]
     for arm, of_arm in groups.items():
-        seeds = [r.label for r in of_arm]
+        seeds = [r.seed for r in of_arm if r.seed is not None]
         notes += [
-            f"{arm}: several runs with {label}; they count as independent and may not be."
-            for label in sorted(set(seeds))
-            if seeds.count(label) > 1
+            f"{arm}: several runs with seed {seed}; they count as independent and may not be."
+            for seed in sorted(set(seeds))
+            if seeds.count(seed) > 1
         ]
     fewest = min(len(of_arm) for of_arm in groups.values())
     if fewest < FEW_SEEDS:

@@ -19,6 +19,7 @@ from sonic_sb3.report.page import Video
 from sonic_sb3.report.pictures import draw_actions, draw_curves, draw_intervals, draw_profile
 
 MAX_VIDEO_BYTES = 30_000_000
+MAX_MAPS = 64  # more than any game has levels; a stranger's files may name others
 _CURVES = ("progress", "completion")
 
 
@@ -168,7 +169,7 @@ def _add_actions(content: Content, groups: Groups) -> None:
 
 def _add_maps(content: Content, groups: Groups) -> None:
     rows: list[list[Any]] = [["game", "level", "arm", "phase", "x", "y", "end_reason"]]
-    for game_id, level in _levels(groups):
+    for game_id, level in _levels(groups)[:MAX_MAPS]:
         of_game = {a: [r for r in rs if r.env_id == game_id] for a, rs in groups.items()}
         of_game = {arm: records for arm, records in of_game.items() if records}
         training = {a: ends_of([r.training for r in rs], level) for a, rs in of_game.items()}

@@ -113,7 +113,7 @@ def metric_of(groups: Mapping[str, Sequence[RunRecord]], wanted: str | None) -> 
     lacking = [r for r in evaluated if r.final is not None and wanted not in r.final.values]
     if lacking or not evaluated:
         names = ", ".join(sorted({str(r.path) for r in lacking})) or "every run (none is evaluated)"
-        raise SettingsError(f"--metric {wanted}: expected runs that have it, it lacks in {names}")
+        raise SettingsError(f"--metric {wanted}: expected runs that have it, not {names}")
     return wanted
 
 

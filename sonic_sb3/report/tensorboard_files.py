@@ -62,8 +62,6 @@ def write_tensorboard(
         labels = safe_names([record.label for record in records])
         for record in records:
             at = folder / names[arm] / labels[record.label]
-            if (at / FILE_NAME).exists():  # two runs of one seed
-                at = at.with_name(f"{at.name} {record.path.name}")
             own = [n for n in numbers if n.arm == arm and n.run == record.label and not n.level]
             _write(at, _run_events(arm, record, own))
         bands = [(measure, curve) for measure, curve in curves if curve.arm == arm]
@@ -123,9 +121,13 @@ def _hparams(arm: str, record: RunRecord) -> dict[str, bool | float | str]:
 
 
 def _hparams_summary(tag: str, data: Any) -> summary_pb2.Summary:
+    metadata = hparams_metadata.create_summary_metadata(data)
+    # Written again, because maps come out in another order in every process.
+    content = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
+    metadata.plugin_data.content = content.SerializeToString(deterministic=True)
     value = summary_pb2.Summary.Value(
         tag=tag,
-        metadata=hparams_metadata.create_summary_metadata(data),
+        metadata=metadata,
         tensor=hparams_metadata.NULL_TENSOR,
     )
     return summary_pb2.Summary(value=[value])

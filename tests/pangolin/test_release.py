@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pangolin.tools import release
 from pangolin.tools.emulator import BUTTON_ORDER, INTEGRATION, Emulator
@@ -42,13 +44,32 @@ def test_a_rebuild_is_byte_for_byte_the_same(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_named(tmp_path: Path) -> None:
-    built = {"rom.sha": b"0\n", "A.state": gzip.compress(b"a")}
+    built = {"rom.sha": b"0\n", "A.state": gzip.compress(b"a"), "maps/A.png": _png(1)}
     release.write_release(built, tmp_path)
     assert release.differences(built, tmp_path) == []
     (tmp_path / "rom.sha").write_text("1\n")
     (tmp_path / "B.state").write_bytes(b"")
+    (tmp_path / "maps" / "A.png").write_bytes(_png(2))
+    (tmp_path / "maps" / "B.png").write_bytes(_png(1))
     lines = release.differences({**built, "C.json": b""}, tmp_path)
-    assert [line.split(":")[0] for line in lines] == ["rom.sha", "C.json", "B.state"]
+    names = ["rom.sha", "maps/A.png", "C.json", "B.state", "maps/B.png"]
+    assert [line.split(":")[0] for line in lines] == names
+    release.write_release(built, tmp_path)
+    assert release.differences(built, tmp_path) == []
+
+
+def test_maps_are_compared_by_their_pixels(tmp_path: Path) -> None:
+    built = {"maps/A.png": _png(1, compress_level=9)}
+    release.write_release(built, tmp_path)
+    other = {"maps/A.png": _png(1, compress_level=0)}
+    assert other != built
+    assert release.differences(other, tmp_path) == []
+
+
+def _png(colour: int, **options: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (colour, 0, 0)).save(file, format="PNG", **options)
+    return file.getvalue()
 
 
 def test_without_the_compiler_the_message_names_it(

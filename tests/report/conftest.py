@@ -6,12 +6,15 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from sonic_sb3.comparison import group_records, load_records
+from sonic_sb3.report import write_report
 
 GAME = "PangolinDash-Genesis-v0"
 LEVEL = "CanopyZone.Act1"
@@ -20,7 +23,6 @@ COLUMNS = [
     *("r", "l", "t", "level", "end_reason", "game_time_s", "action_counts"),
     *("is_success", "progress", "contest_score", "x", "y"),
 ]
-MakeRun = Callable[..., Path]
 
 
 def episode(
@@ -72,9 +74,14 @@ def final_episode(index: int, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    def make(
+class RunMaker:
+    """Makes run folders below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(
+        self,
         name: str,
         training: Sequence[Mapping[str, Any]] | None = None,
         final: Sequence[Mapping[str, Any]] | None = None,
@@ -89,7 +96,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         is_gzipped: bool = False,
         **manifest: Any,
     ) -> Path:
-        folder = tmp_path / name
+        folder = self.root / name
         folder.mkdir(parents=True)
         settings = {
             "algo": algo,
@@ -122,7 +129,10 @@ def make_run(tmp_path: Path) -> MakeRun:
             np.savez(folder / "evaluations.npz", **{k: np.array(v) for k, v in history.items()})
         return folder
 
-    return make
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> RunMaker:
+    return RunMaker(tmp_path)
 
 
 def learning(
@@ -154,9 +164,10 @@ def learning(
     return episodes
 
 
-@pytest.fixture
-def study(make_run: MakeRun) -> list[Path]:
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two arms of three and two seeds, as an experiment leaves them, one of them collapsing."""
+    make_run = RunMaker(tmp_path_factory.mktemp("made_up"))
     paths = []
     for seed in range(3):
         training = learning(300, seed)
@@ -181,3 +192,12 @@ def study(make_run: MakeRun) -> list[Path]:
             )
         )
     return paths
+
+
+@pytest.fixture(scope="session")
+def written(study: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on it, beside it."""
+    folder = study[0].parents[3] / "report"
+    groups = group_records(load_records(study))
+    write_report(groups, folder, title="T", intro="First paragraph.\n\nSecond one.")
+    return folder

@@ -11,26 +11,28 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sonic_sb3.arm_names import name_arms
 from sonic_sb3.comparison import group_records, load_record, load_records
 from sonic_sb3.episode_tables import episodes_of_monitor, without_pauses
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import read_monitor_rows
 
-from .conftest import COLUMNS, MakeRun, episode, final_episode, monitor_text
+from .conftest import COLUMNS, RunMaker, episode, final_episode, monitor_text
 
 THREE = [episode(progress=p, length=n) for p, n in ((0.25, 10), (0.5, 20), (1.0, 30))]
 
 
 def test_made_up_runs_look_like_real_ones() -> None:
-    from sonic_sb3.envs.episode_monitor import ALWAYS_RECORDED, RECORDED_WITH_PROGRESS
+    from sonic_sb3.envs.episode_monitor import ALWAYS_RECORDED
     from sonic_sb3.evaluation import Episode
 
-    assert ["r", "l", "t", *ALWAYS_RECORDED, *RECORDED_WITH_PROGRESS] == COLUMNS
     fields = {field.name for field in dataclasses.fields(Episode)}
-    assert fields <= set(final_episode(0, THREE[0]))
+    assert set(ALWAYS_RECORDED) < set(COLUMNS)
+    assert set(COLUMNS) - {"r", "l", "t"} <= fields
+    assert set(final_episode(0, THREE[0])) <= fields
 
 
-def test_columns_become_numbers(make_run: MakeRun) -> None:
+def test_columns_become_numbers(make_run: RunMaker) -> None:
     table = load_record(make_run("run", THREE)).training
     assert table.timesteps.tolist() == [10, 30, 60]
     assert table.seconds.tolist() == [2, 4, 6]
@@ -41,7 +43,7 @@ def test_columns_become_numbers(make_run: MakeRun) -> None:
     assert table.action_counts[:, 1].tolist() == [10, 20, 30]
 
 
-def test_gzipped_reads_like_plain(make_run: MakeRun) -> None:
+def test_gzipped_reads_like_plain(make_run: RunMaker) -> None:
     plain = load_record(make_run("plain", THREE)).training
     packed = load_record(make_run("packed", THREE, is_gzipped=True)).training
     assert plain.values.keys() == packed.values.keys()
@@ -92,7 +94,7 @@ def test_rows_without_a_length_are_left_out(tmp_path: Path, damage: str) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"#{}\n", b"#{\nr,l,t\n", b"\xff\xfe"])
-def test_a_monitor_without_rows_is_empty(make_run: MakeRun, content: bytes) -> None:
+def test_a_monitor_without_rows_is_empty(make_run: RunMaker, content: bytes) -> None:
     run = make_run("run", THREE, THREE)
     (run / "0.monitor.csv").write_bytes(content)
     record = load_record(run)
@@ -106,14 +108,14 @@ def test_a_pause_between_stop_and_resume_is_not_trained() -> None:
     assert running.tolist() == [10, 20, 30, 40, 45]
 
 
-def test_a_resumed_runs_minutes_leave_its_pause_out(make_run: MakeRun) -> None:
+def test_a_resumed_runs_minutes_leave_its_pause_out(make_run: RunMaker) -> None:
     at = "2026-09-21T14:13:25+00:00"  # five seconds after the start; rows are at 2, 4, 6
     record = load_record(make_run("run", THREE, resumed=[{"at": at, "n_timesteps": 30}]))
     assert record.training.seconds.tolist() == [2, 4, 5]
     assert any("stopped and resumed" in note for note in record.notes)
 
 
-def test_damaged_evaluations_are_left_out_and_said(make_run: MakeRun) -> None:
+def test_damaged_evaluations_are_left_out_and_said(make_run: RunMaker) -> None:
     run = make_run("run", THREE, THREE, history={"timesteps": [1], "results": [[1.0]]})
     (run / "evaluation.json").write_text('{"episodes": [')
     (run / "evaluations.npz").write_bytes(b"PK\3\4 cut")
@@ -123,7 +125,7 @@ def test_damaged_evaluations_are_left_out_and_said(make_run: MakeRun) -> None:
     assert sum("left out" in note for note in record.notes) == 2
 
 
-def test_pickles_in_evaluations_are_refused(make_run: MakeRun) -> None:
+def test_pickles_in_evaluations_are_refused(make_run: RunMaker) -> None:
     run = make_run("run", THREE)
     np.savez(run / "evaluations.npz", timesteps=np.array([1]), results=np.array([{}], dtype=object))
     assert load_record(run).history is None
@@ -134,7 +136,7 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
         load_records([tmp_path])
 
 
-def test_arms_are_named_after_folders_or_settings(make_run: MakeRun) -> None:
+def test_arms_are_named_after_folders_or_settings(make_run: RunMaker) -> None:
     paths = [
         make_run("study/results/slow/seed_0", THREE),
         make_run("study/results/slow/seed_1", THREE, seed=1),
@@ -154,12 +156,24 @@ def test_arms_are_named_after_folders_or_settings(make_run: MakeRun) -> None:
     }
 
 
-def test_arms_of_one_name_in_two_experiments_stay_apart(make_run: MakeRun) -> None:
+def test_seeds_that_begin_with_runs_of_their_own_are_one_arm() -> None:
+    def manifest(init_run: str | None) -> dict[str, Any]:
+        return {"settings": {"algo": "ppo", "seed": 1, "init_run": init_run}}
+
+    starts = ["logs/ppo/ENV_1", "logs/ppo/ENV_2", "logs/a2c/ENV_1", None]
+    names = name_arms([(Path(f"run_{k}"), manifest(start)) for k, start in enumerate(starts)])
+    assert names == ["ppo init_run=ppo/ENV"] * 2 + [
+        "ppo init_run=a2c/ENV",
+        "ppo init_run=default",
+    ]
+
+
+def test_arms_of_one_name_in_two_experiments_stay_apart(make_run: RunMaker) -> None:
     paths = [make_run(f"{name}/results/ppo/seed_0", THREE) for name in ("one", "two")]
     assert [r.arm for r in load_records(paths)] == ["one: ppo", "two: ppo"]
 
 
-def test_an_experiment_means_its_full_results(make_run: MakeRun, tmp_path: Path) -> None:
+def test_an_experiment_means_its_full_results(make_run: RunMaker, tmp_path: Path) -> None:
     make_run("study/results/ppo/seed_0", THREE)
     make_run("study/scale_0.1/results/ppo/seed_0", THREE)
     make_run("study/results/ppo/.seed_1.tmp", THREE)
@@ -168,19 +182,19 @@ def test_an_experiment_means_its_full_results(make_run: MakeRun, tmp_path: Path)
     assert record.path == tmp_path / "study" / "results" / "ppo" / "seed_0"
 
 
-def test_a_run_named_twice_counts_once(make_run: MakeRun) -> None:
+def test_a_run_named_twice_counts_once(make_run: RunMaker) -> None:
     run = make_run("logs/ppo/ENV_1", THREE)
     assert len(load_records([run, run.parent, run / ".." / "ENV_1"])) == 1
 
 
-def test_ragged_action_counts_are_damage(make_run: MakeRun) -> None:
+def test_ragged_action_counts_are_damage(make_run: RunMaker) -> None:
     odd: list[dict[str, Any]] = [*THREE, {**THREE[0], "action_counts": [4, 6]}]
     record = load_record(make_run("run", odd))
     assert len(record.training) == 3
     assert "0.monitor.csv: 1 rows are damaged and were left out" in record.notes
 
 
-def test_a_manifest_that_is_none_names_what_is_wanted(make_run: MakeRun) -> None:
+def test_a_manifest_that_is_none_names_what_is_wanted(make_run: RunMaker) -> None:
     run = make_run("run", THREE)
     (run / "manifest.json").write_text(json.dumps({"settings": {"env": "../x"}}))
     with pytest.raises(RunFolderError, match="expected the game's id"):
