@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 check: lint test
 
 docs: $(VENV)/.test
-	$(BIN)/python -W error -m pdoc --docformat restructuredtext -o build/docs sonic_sb3
+	$(BIN)/python docs/build_api.py build/docs
 
 zoo-table: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.share table zoo --write README.md

@@ -81,6 +81,8 @@ def pack_study(
     data = read_yaml(file)
     entries = {key: value for key, value in data.items() if key in {*catalogue(), "default"}}
     provenance = {str(key): value for key, value in data.items() if key not in entries}
+    if set(provenance) == {"provenance"} and isinstance(provenance["provenance"], dict):
+        provenance = provenance["provenance"]  # as `tune export` writes it
     algo = algo or _find_algo(provenance, file)
     env_id = next((key for key in entries if key != "default"), next(iter(catalogue())))
     choose_hyperparameters(algo, env_id, entries, str(file))

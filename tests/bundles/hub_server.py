@@ -27,12 +27,14 @@ class Hub:
     :param commits: How many commits each repository had.
     :param large: LFS objects by their sha256.
     :param fail_at: ``upload`` or ``commit``: hang up there, as a network does.
+    :param hung_up: Set when that has happened.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     commits: dict[str, int] = field(default_factory=dict)
     large: dict[str, bytes] = field(default_factory=dict)
     fail_at: str | None = None
+    hung_up: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def head(self, repository: str) -> str:
@@ -73,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
                 try:
                     answer(self, *match.groups(), body=body)
                 except HungUpError:
+                    self.hub.hung_up.set()
                     self.close_connection = True
                 return
         self.reply(404, {"error": f"no route {method} {path}"})

@@ -52,7 +52,7 @@ def test_a_study_is_packed_shown_installed_and_used(
     bundle = open_bundle(path)
     assert bundle.kind == "study"
     assert bundle.files["trials.csv"].decode().splitlines()[2] == "1,,1+1,PRUNED"
-    assert bundle.mapping("provenance.yml")["provenance"]["n_trials"] == 40
+    assert bundle.mapping("provenance.yml")["n_trials"] == 40
     assert b"SQLite" not in b"".join(bundle.files.values())
     assert b"secret" not in b"".join(bundle.files.values()), "no password travels along"
     assert share.main(["show", str(path)]) == 0
