@@ -1,27 +1,14 @@
-"""What all commands share: options, one-line errors with status 2, tables for people."""
+"""What all commands share: options and one-line errors with status 2."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.stop_signals import StoppedBySignal
-
-if TYPE_CHECKING:
-    from sonic_sb3.evaluation import Summary
-
-_LABELS = {
-    "progress": ("progress", "{:.1%}"),
-    "contest_score": ("contest score", "{:,.0f}"),
-    "score": ("game score", "{:,.0f}"),
-    "episode_return": ("return", "{:.2f}"),
-    "n_timesteps": ("timesteps", "{:,.0f}"),
-    "game_time_s": ("game seconds", "{:.1f}"),
-    "completion_time_s": ("seconds when completed", "{:.1f}"),
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,26 +53,3 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-
-
-def format_summary(title: str, summary: Summary) -> str:
-    """
-    An evaluation as a table.
-
-    :param title: Its heading.
-    :param summary: What to show.
-    """
-    rows = []
-    if summary.completion_rate is not None and summary.completion_rate_interval is not None:
-        low, high = summary.completion_rate_interval
-        rows.append(("completed", f"{summary.completion_rate:.1%}", f"{low:.1%} .. {high:.1%}"))
-    for name, mean in summary.means.items():
-        label, pattern = _LABELS[name]
-        interval = summary.mean_intervals[name]
-        bounds = " .. ".join(pattern.format(v) for v in interval) if interval else ""
-        rows.append((label, pattern.format(mean), bounds))
-    endings = ", ".join(f"{reason} {count}" for reason, count in summary.end_reasons.items())
-    widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    lines = [f"{title} ({summary.n_episodes} episodes; mean, 95 % interval)"]
-    lines += [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
-    return "\n".join([*lines, f"  ended by: {endings}"])

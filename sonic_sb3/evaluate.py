@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sonic_sb3.command_line import Parser, format_summary, make_parser, run_command
+from sonic_sb3.command_line import Parser, make_parser, run_command
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.summary_table import format_summary
 
 if TYPE_CHECKING:
     from sonic_sb3.actors import Actor

@@ -57,6 +57,7 @@ LAYERS = [
         "stages",
         "runs",
         "evaluation",
+        "summary_table",
         "video",
         "plots",
         "callbacks",

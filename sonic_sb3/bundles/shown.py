@@ -8,7 +8,7 @@ from typing import Any
 from sonic_sb3.bundles.claims import check_agent_weights, read_claims
 from sonic_sb3.bundles.contents import PROVENANCE, Bundle
 from sonic_sb3.bundles.texts import printable
-from sonic_sb3.command_line import format_summary
+from sonic_sb3.summary_table import format_summary
 
 _MAX_LINES = 60
 
