@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import psutil
+
+_CGROUP = Path("/sys/fs/cgroup")
+# Limit, use and its parts, in the two versions of control groups.
+_MEMORY_LIMITS = (
+    (_CGROUP / "memory.max", _CGROUP / "memory.current", _CGROUP / "memory.stat"),
+    (
+        _CGROUP / "memory/memory.limit_in_bytes",
+        _CGROUP / "memory/memory.usage_in_bytes",
+        _CGROUP / "memory/memory.stat",
+    ),
+)
+_FILE_CACHE = ("active_file", "inactive_file")  # counted as used, given back when wanted
 _MAX_THREADS = 8  # the networks here are too small to keep more busy
 
 
@@ -22,3 +36,17 @@ def default_num_threads() -> int:
     its own. The number is recorded: another one gives other weights.
     """
     return min(n_usable_cores(), _MAX_THREADS)
+
+
+def free_memory_bytes() -> int:
+    """Memory that this process may still take: of the machine, and of its control group's limit."""
+    free = int(psutil.virtual_memory().available)
+    for limit_file, used_file, parts_file in _MEMORY_LIMITS:
+        try:
+            limit, used = (int(path.read_text()) for path in (limit_file, used_file))
+            parts = dict(line.split() for line in parts_file.read_text().splitlines())
+            cached = sum(int(parts.get(name, 0)) for name in _FILE_CACHE)
+        except (OSError, ValueError):  # no such group, or no limit ("max")
+            continue
+        free = min(free, max(0, limit - used + cached))
+    return free

@@ -6,7 +6,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import psutil
 import sb3_contrib
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,6 +23,7 @@ from sonic_sb3.hyperparams import (
     ScriptHyperparameters,
 )
 from sonic_sb3.jerk import JerkScript
+from sonic_sb3.machine import free_memory_bytes
 from sonic_sb3.policies import (
     SonicDQNPolicy,
     SonicPolicy,
@@ -155,7 +155,7 @@ def check_replay_memory(hyperparameters: DQNHyperparameters) -> None:
     :raises SettingsError: It does not fit.
     """
     n_bytes = hyperparameters.replay_bytes()
-    n_free = psutil.virtual_memory().available
+    n_free = free_memory_bytes()
     if n_bytes > n_free:
         n_fitting = int(hyperparameters.buffer_size * 0.8 * n_free / n_bytes)
         raise SettingsError(

@@ -12,7 +12,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 import sonic_sb3
-from sonic_sb3 import evaluate, train, training
+from sonic_sb3 import evaluate, machine, train, training
 from sonic_sb3.actors import make_actor
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.models import check_replay_memory
@@ -174,3 +174,17 @@ def test_a_replay_buffer_must_fit(monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     hyperparameters = sonic_sb3.load_hyperparameters("dqn", overrides={"buffer_size": 50_000})
     assert 0.43 < hyperparameters.replay_bytes() / 2**30 < 0.44
     check_replay_memory(hyperparameters)  # type: ignore[arg-type]
+
+
+def test_a_control_groups_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used, parts = tmp_path / "max", tmp_path / "current", tmp_path / "stat"
+    monkeypatch.setattr(machine, "_MEMORY_LIMITS", ((limit, used, parts),))
+    free = machine.free_memory_bytes()
+    used.write_text("900\n")
+    parts.write_text("anon 850\ninactive_file 30\nactive_file 20\n")
+    limit.write_text("max\n")
+    assert machine.free_memory_bytes() > free / 2
+    limit.write_text("1000\n")
+    assert machine.free_memory_bytes() == 150
+    limit.write_text("800\n")
+    assert machine.free_memory_bytes() == 0
