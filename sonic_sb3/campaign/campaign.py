@@ -25,6 +25,13 @@ from sonic_sb3.machine import n_usable_cores
 from sonic_sb3.rom_files import find_rom
 from sonic_sb3.stop_signals import StopRequest, stop_requests
 
+# What reports compare arms by, of the metrics of an experiment; the others leave it to the report.
+_REPORTED = {
+    "completion_rate": "completion",
+    "progress": "progress",
+    "contest_score": "contest_score",
+    "episode_return": "episode_return",
+}
 _SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
@@ -131,8 +138,14 @@ class Campaign:
 
         records = {arm: load_records(paths) for arm, paths in groups.items()}
         folder = self.places.report
-        folder.mkdir(parents=True, exist_ok=True)
-        write_report(records, folder, title=self.places.name, intro=self.introduction())
+        write_report(
+            records,
+            folder,
+            title=self.places.name,
+            intro=self.introduction(),
+            metric=_REPORTED.get(self.experiment.metric),
+            mix_games=self.experiment.mixes_games,
+        )
         return folder
 
     def introduction(self) -> str:

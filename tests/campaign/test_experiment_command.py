@@ -102,17 +102,17 @@ def test_report_hands_groups_to_the_writer(bench: Any, capsys: Any, monkeypatch:
     comparison = types.ModuleType("sonic_sb3.comparison")
     report = types.ModuleType("sonic_sb3.report")
     vars(comparison)["load_records"] = lambda paths: [Path(p).name for p in paths]
-    vars(report)["write_report"] = lambda groups, folder, *, title, intro: written.append(
-        (groups, folder, title, intro)
+    vars(report)["write_report"] = lambda groups, folder, **how: written.append(
+        (groups, folder, how)
     )
     monkeypatch.setitem(sys.modules, "sonic_sb3.comparison", comparison)
     monkeypatch.setitem(sys.modules, "sonic_sb3.report", report)
     assert experiment.main(["report", "counting"]) == 0
-    ((groups, folder, title, intro),) = written
+    ((groups, folder, how),) = written
     assert groups == {"two": ["seed_3", "seed_8"]}
     assert folder == Path("experiments/counting/report")
-    assert folder.is_dir()
-    assert title == "counting"
+    assert (how["title"], how["metric"], how["mix_games"]) == ("counting", "episode_return", False)
+    intro = how["intro"]
     assert "Which of them counts faster?" in intro
     assert "The faster one, if it is twice as fast." in intro
     assert "2 of 4" in intro
