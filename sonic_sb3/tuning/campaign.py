@@ -77,6 +77,7 @@ def run_campaign(place: StudyPlace, asked: Asked, order: CampaignOrder) -> None:
     is_done = _work(study, place, order, n_trials, deadline_s)
     if is_done and order.top > 0 and _has_completed(study):
         _confirm(study, place, order, deadline_s)
+    study.close()
     write_outputs(place)
 
 
@@ -105,6 +106,7 @@ def _confirm(
     numbers = ", ".join(str(candidate.trial) for candidate in again.settings.candidates)
     print(f"confirming trials {numbers} with {again.settings.n_seeds} fresh seeds each", flush=True)
     _work(again, where, order, n_trials, deadline_s)
+    again.close()
 
 
 def _work(
@@ -154,6 +156,7 @@ def show_status(place: StudyPlace) -> None:
     if state.best:
         for line in describe_contenders(rank(study, find_confirmation(study, place))):
             print(f"  {line}")
+    study.close()
 
 
 def write_outputs(place: StudyPlace) -> None:
@@ -180,6 +183,7 @@ def write_outputs(place: StudyPlace) -> None:
         best = place.folder / "best.yml"
         export(best, study, contenders[0])
         print(f"best:    {best}")
+    study.close()
 
 
 def export_best(

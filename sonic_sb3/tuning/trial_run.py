@@ -133,12 +133,25 @@ class TrialRun:
             number=index + 1,
             arguments={"study": self.folder.name, "trial": self.trial.number, "seed": seed},
         )
-        if not run.manifest.is_file():
+        if not self._is_own(run, seed):
             shutil.rmtree(run.path, ignore_errors=True)
             train(self._train_settings(seed), self.hyperparameters, output, [reports])
         elif "finished_at" not in run.read_manifest():
             _wait_for_lock(run)
             resume(run, output, [reports])
+
+    def _is_own(self, run: RunFolder, seed: int) -> bool:
+        """Whether a folder that is there is of this very training, and not of another study's."""
+        if not run.manifest.is_file():
+            return False
+        manifest = run.read_manifest()
+        settings = manifest["settings"]
+        return (
+            manifest.get("hyperparameters")
+            == json.loads(json.dumps(self.hyperparameters.written()))
+            and settings.get("seed") == seed
+            and settings.get("levels") == list(self.settings.levels)
+        )
 
     def _train_settings(self, seed: int) -> TrainSettings:
         return TrainSettings(
