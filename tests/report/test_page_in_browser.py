@@ -30,13 +30,17 @@ addEventListener('load', async () => {
   await Promise.race([
     Promise.all(videos.map(v => v.readyState || new Promise(r => v.onloadedmetadata = r))),
     new Promise(r => setTimeout(r, 15000))]);
-  document.body.dataset.found = JSON.stringify({
+  parent.postMessage(JSON.stringify({
     images: [...document.images].map(i => i.complete && i.naturalWidth),
     videos: videos.map(v => [v.videoWidth, v.duration, v.error && v.error.message]),
     screen_px: innerWidth, page_px: document.documentElement.scrollWidth,
-    text_px: parseFloat(getComputedStyle(document.body).fontSize)});
+    text_px: parseFloat(getComputedStyle(document.body).fontSize)}), '*');
 });
 </script>"""
+# Chromium's own window cannot be narrower than 500 pixels.
+FRAME = """<!DOCTYPE html><link rel="icon" href="data:,">
+<script>addEventListener('message', e => { document.body.dataset.found = e.data; });</script>
+<body><iframe src="%(name)s" style="width: %(width_px)dpx; height: 900px; border: 0"></iframe>"""
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +75,15 @@ def open_page(path: Path, width_px: int) -> tuple[str, str]:
 
 
 def probe(path: Path, width_px: int) -> dict[str, Any]:
-    copy = path.with_name(f"probed_{width_px}.html")
+    copy = path.with_name("probed.html")
+    frame = path.with_name(f"frame_{width_px}.html")
+    frame.write_text(FRAME % {"name": copy.name, "width_px": width_px})
     text = path.read_text()
     policy = "style-src 'unsafe-inline'"
     assert policy in text
     text = text.replace(policy, f"{policy}; script-src 'unsafe-inline'")
     copy.write_text(text.replace("</head>", PROBE + "</head>"))
-    dom, console = open_page(copy, width_px)
+    dom, console = open_page(frame, 1400)
     assert console == ""
     (found,) = re.findall(r'data-found="([^"]*)"', dom)
     facts: dict[str, Any] = json.loads(unescape(found))
