@@ -116,11 +116,6 @@ class EnvKwargs(StrictSettings):
         """Of one observation, before they are stacked."""
         return 1 if self.grayscale_obs else 3
 
-    @property
-    def has_decay(self) -> bool:
-        """Whether rewards change with the run's timesteps."""
-        return self.rewards is not None and any(t.decay for t in parse_rewards(self.rewards))
-
     def of_an_evaluation(self) -> dict[str, Any]:
         """What was written, without what is for training alone; levels are planned elsewhere."""
         of_training = ("level", "level_draw", "gray_shift")
@@ -153,6 +148,17 @@ class Hyperparameters(StrictSettings):
     vf_coef: NotNegative = 0.5
     max_grad_norm: Positive = 0.5
     normalize_advantage: bool = True
+
+    @model_validator(mode="after")
+    def _check_picture(self) -> Hyperparameters:
+        n_channels = self.frame_stack * self.env_kwargs.n_channels
+        smallest = min(self.env_kwargs.frame_width, self.env_kwargs.frame_height)
+        if n_channels > smallest:  # SB3 takes the smallest axis for the channels
+            raise ValueError(
+                f"frame_stack: expected at most {smallest // self.env_kwargs.n_channels} with "
+                f"frames of this size, got {self.frame_stack}"
+            )
+        return self
 
     def algorithm_kwargs(self) -> dict[str, Any]:
         """What goes to the SB3 constructor beside policy and env; schedules still as text."""

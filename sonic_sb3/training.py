@@ -210,8 +210,7 @@ def _learn(job: Job, model: OnPolicyAlgorithm, snapshot: dict[str, Any] | None) 
             restore_training_snapshot(model, resumable, snapshot)
             elapsed_s = snapshot["elapsed_s"]
         keep_snapshots = KeepSnapshots(job.folder, resumable, job.settings.snapshot_freq, elapsed_s)
-        tell_envs = TellEnvs(job.hyperparameters.env_kwargs)
-        callbacks: list[Any] = [keep_snapshots, tell_envs, GameStatistics(), *resumable]
+        callbacks: list[Any] = [keep_snapshots, TellEnvs(), GameStatistics(), *resumable]
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
