@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,12 +15,13 @@ import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
 from sonic_sb3.actors import make_actor
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
-from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
+from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.scripts import ScriptedAlgorithm
@@ -52,9 +52,11 @@ class GameStatistics(BaseCallback):
         for column, tag in _GAME_TAGS.items():
             if column in episodes[0]:
                 self.logger.record(tag, float(np.mean([e[column] for e in episodes])))
-        for column in episodes[0]:
-            if column.startswith("reward/"):
-                self.logger.record(column, float(np.mean([e[column] for e in episodes])))
+        # Not all of them need have the same: a curriculum may change rewards on the way.
+        terms = {c for episode in episodes for c in episode if c.startswith("reward/")}
+        for column in sorted(terms):
+            values = [e[column] for e in episodes if column in e]
+            self.logger.record(column, float(np.mean(values)))
         counts = np.sum([e["action_counts"] for e in episodes], axis=0)
         for action, share in enumerate(counts / counts.sum()):
             self.logger.record(f"actions/share_{action}", float(share))
@@ -65,26 +67,25 @@ class TellEnvs(BaseCallback):
     """
     Tells the envs what only training knows: how far the run is, and where rollouts begin.
 
-    Reward terms that decay need the first, shifted greys the second. Must come after
-    ``KeepSnapshots``: what is drawn at a rollout's start is drawn again after a resume.
-
-    :param find_env_kwargs: What the envs are made with after so many timesteps; where it asks for
-        neither, nothing is told.
+    Reward terms that decay need the first, shifted greys the second; envs that have neither are
+    told nothing. Must come after ``KeepSnapshots`` (what is drawn at a rollout's start is drawn
+    again after a resume) and after whatever gives the model other envs.
     """
 
-    def __init__(self, find_env_kwargs: Callable[[int], EnvKwargs]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._find_env_kwargs = find_env_kwargs
-        self._told: Any = None
+        self._told: VecEnv | None = None
+        self._has_greys = False
 
     def _on_rollout_start(self) -> None:
-        vec_env = self.training_env
-        env_kwargs = self._find_env_kwargs(self.num_timesteps)
-        if env_kwargs.has_decay and self._told is not vec_env:  # a new stage has new envs
-            vec_env.env_method("begin_training", vec_env.num_envs, self.num_timesteps)
-        self._told = vec_env
-        if env_kwargs.gray_shift:
-            vec_env.env_method("begin_rollout")
+        envs = self.training_env
+        if envs is not self._told:
+            self._told = envs
+            self._has_greys = envs.has_attr("begin_rollout")
+            if envs.has_attr("begin_training"):
+                envs.env_method("begin_training", envs.num_envs, self.num_timesteps)
+        if self._has_greys:
+            envs.env_method("begin_rollout")
 
     def _on_step(self) -> bool:
         return True

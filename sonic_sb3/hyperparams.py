@@ -96,11 +96,6 @@ class EnvKwargs(StrictSettings):
         """Of one observation, before they are stacked."""
         return 1 if self.grayscale_obs else 3
 
-    @property
-    def has_decay(self) -> bool:
-        """Whether rewards change with the run's timesteps."""
-        return self.rewards is not None and any(t.decay for t in parse_rewards(self.rewards))
-
     def of_an_evaluation(self) -> dict[str, Any]:
         """What was written, without what is for training alone; levels are planned elsewhere."""
         of_training = ("level", "level_draw", "gray_shift")
@@ -181,6 +176,17 @@ class LearningHyperparameters(Hyperparameters):
     policy_kwargs: NetworkKwargs = NetworkKwargs()
     learning_rate: LearningRate
     gamma: Fraction = 0.99
+
+    @model_validator(mode="after")
+    def _check_picture(self) -> Self:
+        n_channels = self.frame_stack * self.env_kwargs.n_channels
+        smallest = min(self.env_kwargs.frame_width, self.env_kwargs.frame_height)
+        if n_channels > smallest:  # SB3 takes the smallest axis for the channels
+            raise ValueError(
+                f"frame_stack: expected at most {smallest // self.env_kwargs.n_channels} with "
+                f"frames of this size, got {self.frame_stack}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_warmup(self) -> Self:
@@ -327,6 +333,7 @@ class DQNHyperparameters(LearningHyperparameters):
         """A frame, an action, a reward, two flags and an age per timestep, as stored."""
         n_rows = max(self.buffer_size // self.n_envs, 1)
         frame = self.env_kwargs.frame_width * self.env_kwargs.frame_height
+        frame *= self.env_kwargs.n_channels
         n_frames = n_rows + self.frame_stack
         return self.n_envs * (n_frames * frame + n_rows * (8 + 4 + 4 + 4 + 1))
 

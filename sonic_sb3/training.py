@@ -42,7 +42,7 @@ from sonic_sb3.event_files import TensorBoardFile, cut_event_files
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
-from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
+from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
@@ -291,11 +291,10 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         keep_snapshots = KeepSnapshots(
             job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
         )
-        tell_envs = TellEnvs(functools.partial(_env_kwargs_at, job.hyperparameters))
         callbacks: list[Any] = [
             StopAtNotFinite(),
             keep_snapshots,
-            tell_envs,
+            TellEnvs(),
             GameStatistics(),
             *resumable,
         ]
@@ -324,10 +323,6 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         return keep_snapshots.elapsed_s
     finally:
         _close(model)
-
-
-def _env_kwargs_at(hyperparameters: Hyperparameters, n_timesteps: int) -> EnvKwargs:
-    return stage_env_kwargs(hyperparameters, stage_at(hyperparameters, n_timesteps))
 
 
 def _make_stage_env(job: Job, stage: int) -> EpisodeMonitor:

@@ -113,6 +113,10 @@ def test_game_key_comes_before_default(tmp_path: Path) -> None:
             {"env_kwargs": {"rewards": [{"term": "time", "weight": 1, "decay": {"power": 1}}]}},
             "env_kwargs.rewards: .*lacks its horizon",
         ),
+        (
+            {"frame_stack": 33, "env_kwargs": {"grayscale_obs": False}},
+            "frame_stack: expected at most 32 .*, got 33",
+        ),
         ({"env_kwargs": {"gray_shift": 300}}, "env_kwargs.gray_shift"),
         ({"env_kwargs": {"crop_top_px": -1}}, "env_kwargs.crop_top_px"),
         ({"callback": {"os.system": "true"}}, "unknown key 'callback'"),
