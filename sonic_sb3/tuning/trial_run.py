@@ -146,12 +146,10 @@ class TrialRun:
             return False
         manifest = run.read_manifest()
         settings = manifest["settings"]
-        return (
-            manifest.get("hyperparameters")
-            == json.loads(json.dumps(self.hyperparameters.written()))
-            and settings.get("seed") == seed
-            and settings.get("levels") == list(self.settings.levels)
-        )
+        hyperparameters = json.loads(json.dumps(self.hyperparameters.written()))
+        mine = (hyperparameters, seed, list(self.settings.levels))
+        theirs = manifest.get("hyperparameters"), settings.get("seed"), settings.get("levels")
+        return mine == theirs
 
     def _train_settings(self, seed: int) -> TrainSettings:
         return TrainSettings(
