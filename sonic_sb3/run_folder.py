@@ -231,9 +231,9 @@ def open_run_folder(path: Path) -> RunFolder:
         raise RunFolderError(
             f"no run folder {path}: expected a folder that `python -m sonic_sb3.train` made"
         )
-    check_folder(path)
     unnamed = RunFolder(path, "")
     settings = unnamed.read_manifest()["settings"]
+    check_folder(path)
     env_id = settings.get("env")
     if not isinstance(env_id, str) or not re.fullmatch(r"[\w.-]+", env_id):
         raise RunFolderError(f"{unnamed.manifest}: expected the game's id under settings.env")
