@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import stable_baselines3
+import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
@@ -18,7 +19,7 @@ from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
-from sonic_sb3.weights_file import read_weights
+from sonic_sb3.weights_file import align_moments, read_weights
 
 ALGORITHMS: dict[str, type[OnPolicyAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
@@ -93,6 +94,9 @@ def load_weights(model: BaseAlgorithm, path: Path) -> None:
     """
     modules = {name: recursive_getattr(model, name) for name in model.get_parameters()}
     model.set_parameters(read_weights(path, modules, model.device), device=model.device)
+    for module in modules.values():
+        if isinstance(module, torch.optim.Optimizer):
+            align_moments(module)
 
 
 def load_policy_weights(policy: BasePolicy, path: Path) -> None:
