@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import socket
 import time
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.logger import TensorBoardOutputFormat
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.writer import FileWriter
 
-from sonic_sb3.atomic_files import AppendedFile, write_bytes
+from sonic_sb3.atomic_files import AppendedFile, write_bytes, write_text
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.full_disk import write_patiently
+from sonic_sb3.strange_files import read_file
+
+_CLAIM = ".sonic_sb3_run"
 
 
 def cut_event_files(folder: Path, last_step: int) -> None:
@@ -37,7 +41,7 @@ def cut_event_files(folder: Path, last_step: int) -> None:
         buffer = io.BytesIO()
         writer = RecordWriter(buffer)
         try:
-            for event in EventFileLoader(str(path)).Load():
+            for event in LegacyEventFileLoader(str(path)).Load():  # as they were written
                 if event.step <= last_step:
                     writer.write(event.SerializeToString())
         except Exception as error:  # protobuf and TensorBoard raise types of their own
@@ -46,6 +50,36 @@ def cut_event_files(folder: Path, last_step: int) -> None:
                 "go on without its points"
             ) from error
         write_bytes(path, buffer.getbuffer())
+
+
+def claim_folder(folder: Path) -> str:
+    """
+    Mark a folder outside of a run folder as that run's.
+
+    :returns: The mark. When the run goes on, only a folder with it is written to: the manifest of a
+        run folder from a stranger could name any.
+    """
+    mark = secrets.token_hex(8)
+    write_text(folder / _CLAIM, mark)
+    return mark
+
+
+def check_claim(folder: Path, mark: Any) -> None:
+    """
+    Accept a folder that :func:`claim_folder` marked so.
+
+    :raises RunFolderError: It is another one's.
+    """
+    try:
+        found = read_file(folder / _CLAIM, 100).decode(errors="replace")
+    except OSError:
+        found = ""
+    if not found or found != mark:
+        raise RunFolderError(
+            f"{folder} is not this run's TensorBoard folder: expected a file {_CLAIM} with the "
+            "tensorboard_mark of manifest.json; to go on in the run folder instead, set "
+            "tensorboard_log to null there"
+        )
 
 
 class TensorBoardFile(TensorBoardOutputFormat):

@@ -8,6 +8,7 @@ from typing import Any
 
 import sb3_contrib
 import stable_baselines3
+import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import recursive_getattr
@@ -36,7 +37,7 @@ from sonic_sb3.reusing_a2c import ReusingA2C
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.scripts import RandomScript, RightScript, Script, ScriptedAlgorithm
 from sonic_sb3.settings import TrainSettings
-from sonic_sb3.weights_file import read_weights
+from sonic_sb3.weights_file import align_moments, read_weights
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "ppo": stable_baselines3.PPO,
@@ -182,6 +183,9 @@ def load_weights(model: BaseAlgorithm, path: Path) -> None:
     """
     modules = {name: recursive_getattr(model, name) for name in model.get_parameters()}
     model.set_parameters(read_weights(path, modules, model.device), device=model.device)
+    for module in modules.values():
+        if isinstance(module, torch.optim.Optimizer):
+            align_moments(module)
 
 
 def load_policy_weights(policy: BasePolicy, path: Path) -> None:

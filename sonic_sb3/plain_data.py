@@ -91,6 +91,8 @@ class _Encoder:
             if array.dtype.name not in _DTYPES:
                 raise TypeError(f"arrays of {array.dtype} are not plain data")
             place = self._place(memoryview(array.reshape(-1).view(np.uint8).data))
+            if isinstance(data, np.generic):  # SB3 logs a number, but a histogram of an array
+                return {"number": [array.dtype.name, *place]}
             return {"array": [array.dtype.name, list(np.shape(data)), *place]}
         if isinstance(data, list | tuple):
             return {type(data).__name__: [self.encode(item) for item in data]}
@@ -116,6 +118,8 @@ def _decode(node: Any, blobs: memoryview) -> Any:
         if dtype not in _DTYPES:
             raise ValueError(f"unexpected array type {dtype!r}")
         return np.frombuffer(_cut(blobs, *place), dtype=dtype).reshape(shape).copy()
+    if kind == "number":
+        return _decode({"array": [value[0], [], *value[1:]]}, blobs)[()]
     if kind == "list":
         return [_decode(item, blobs) for item in value]
     if kind == "tuple":

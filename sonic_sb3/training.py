@@ -38,13 +38,12 @@ from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
-from sonic_sb3.event_files import TensorBoardFile, cut_event_files
+from sonic_sb3.event_files import TensorBoardFile, check_claim, claim_folder, cut_event_files
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
 from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import build_model, load_policy_weights, save_model
-from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
@@ -55,6 +54,7 @@ from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
 from sonic_sb3.training_snapshot import (
     KeepSnapshots,
     open_replay_files,
+    read_training_snapshot,
     restore_training_snapshot,
 )
 from sonic_sb3.video import record_video
@@ -181,14 +181,18 @@ def resume(
                 f"here it is {rom_sha1(settings.env)}: expected the same one"
             )
         remove_unfinished(folder.path)
-        snapshot = load_data(folder.snapshot) if folder.snapshot.is_file() else None
+        snapshot = read_training_snapshot(folder)
         n_done = snapshot["counters"]["num_timesteps"] if snapshot else 0
         if snapshot is not None:
             os.truncate(folder.monitor, snapshot["monitor_bytes"])
-        cut_event_files(_tensorboard_folder(job, manifest), n_done)
+        tensorboard = _tensorboard_folder(job, manifest)
+        if tensorboard != folder.tensorboard:
+            check_claim(tensorboard, manifest.get("tensorboard_mark"))
+        cut_event_files(tensorboard, n_done)
         model = _prepare(job, snapshot is not None, n_done, manifest)
         note = {"at": _now(), "n_timesteps": n_done, "command": command_line()}
-        manifest.setdefault("resumed", []).append(note)
+        earlier = manifest.get("resumed")
+        manifest["resumed"] = [*(earlier if isinstance(earlier, list) else []), note]
         folder.write_manifest(manifest)
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
@@ -357,9 +361,13 @@ def _make_logger(job: Job, manifest: dict[str, Any] | None) -> Logger:
 
 def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
     """The run's own folder, or the one that was asked for when it was started."""
-    given = manifest["tensorboard_log"] if manifest else job.output.tensorboard_log
+    given = manifest.get("tensorboard_log") if manifest else job.output.tensorboard_log
     if given is None:
         return job.folder.tensorboard
+    if not isinstance(given, str | Path):
+        raise RunFolderError(
+            f"{job.folder.manifest}: tensorboard_log: expected a folder or null, got {given!r:.80}"
+        )
     number = job.folder.path.name.rpartition("_")[2]
     return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
 
@@ -373,6 +381,7 @@ def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
         "command": command_line(),
         "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
         "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
+        "tensorboard_mark": tensorboard_log and claim_folder(_tensorboard_folder(job, None)),
         "device": str(model.device),
         "rom_sha1": rom_sha1(job.settings.env),
         "started_at": _now(),

@@ -34,9 +34,10 @@ from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.finite_numbers import check_outputs
-from sonic_sb3.plain_data import save_data
+from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.replay_files import ReplayFiles
 from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.weights_file import align_moments
 
 _FORMAT = 2
 _S_BETWEEN_SNAPSHOTS = 5.0
@@ -113,6 +114,34 @@ def open_replay_files(model: BaseAlgorithm, folder: RunFolder) -> ReplayFiles | 
     return ReplayFiles(folder.replay, find_replay_buffer(model))
 
 
+def read_training_snapshot(folder: RunFolder) -> dict[str, Any] | None:
+    """
+    Read a run's snapshot and what of it is needed before there is a model.
+
+    :param folder: The run.
+    :returns: ``None`` if it has none.
+    :raises RunFolderError: It is damaged, or forged.
+    """
+    if not folder.snapshot.is_file():
+        return None
+    snapshot = load_data(folder.snapshot)
+    try:
+        n_timesteps, n_bytes = snapshot["counters"]["num_timesteps"], snapshot["monitor_bytes"]
+        n_bytes_there = folder.monitor.stat().st_size
+        is_sound = 0 <= n_timesteps < 10**15 and 0 <= n_bytes <= n_bytes_there
+        is_sound = is_sound and math.isfinite(snapshot["elapsed_s"])
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise RunFolderError(
+            f"{folder.snapshot}: expected the snapshot of a run ({type(error).__name__}: {error})"
+        ) from error
+    if not is_sound:
+        raise RunFolderError(
+            f"{folder.snapshot}: expected counters of a run and at most {n_bytes_there} bytes of "
+            f"{folder.monitor.name}, got {n_timesteps!r:.40} and {n_bytes!r:.40}"
+        )
+    return dict(snapshot)
+
+
 def restore_training_snapshot(
     model: BaseAlgorithm,
     callbacks: list[Resumable],
@@ -151,6 +180,7 @@ def _restore(model: BaseAlgorithm, callbacks: list[Resumable], snapshot: dict[st
     optimizer = find_optimizer(model)
     if optimizer is not None:
         optimizer.load_state_dict(_to_torch(snapshot["optimizer"]))
+        align_moments(optimizer)
     vec_env.set_snapshot(snapshot["envs"])
     monitor.set_snapshot(snapshot["monitor"])
     write_algorithm_state(model, snapshot["algorithm"])
