@@ -13,7 +13,7 @@ import pytest
 
 from sonic_sb3 import evaluate, train
 
-COMMANDS = ["train", "evaluate", "roms", "share"]
+COMMANDS = ["train", "evaluate", "roms"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
