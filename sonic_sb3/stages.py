@@ -45,13 +45,11 @@ def stage_env_kwargs(hyperparameters: Hyperparameters, index: int) -> EnvKwargs:
     if env_kwargs.rewards is None:
         return env_kwargs
     # The other stages' terms too, for nothing: the monitor's columns stay the same all along.
-    terms = list(env_kwargs.rewards)
+    own = {term["term"]: term for term in env_kwargs.rewards}
+    names: dict[str, None] = {}
     for other in range(len(hyperparameters.stages)):
-        names = {term["term"] for term in terms}
-        others_terms = _merge(hyperparameters, other).rewards or []
-        terms += [
-            {"term": t["term"], "weight": 0.0} for t in others_terms if t["term"] not in names
-        ]
+        names |= dict.fromkeys(t["term"] for t in _merge(hyperparameters, other).rewards or ())
+    terms = [own.get(name, {"term": name, "weight": 0.0}) for name in names]
     return env_kwargs.model_copy(update={"rewards": terms})
 
 
