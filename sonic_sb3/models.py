@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.action_sets import find_actions
 from sonic_sb3.atomic_files import write_bytes
-from sonic_sb3.errors import SettingsError
+from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.hyperparams import (
     DQNHyperparameters,
     Hyperparameters,
@@ -197,4 +197,7 @@ def load_policy_weights(policy: BasePolicy, path: Path) -> None:
     :raises RunFolderError: As :func:`load_weights`.
     """
     weights = read_weights(path, {"policy": policy}, policy.device)
-    policy.load_state_dict(weights["policy"])
+    try:
+        policy.load_state_dict(weights["policy"])
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:  # a script remembers things
+        raise RunFolderError(f"cannot load {path}: {error}") from error

@@ -84,7 +84,8 @@ def _load(content: bytes, max_bytes: int, device: Any) -> Any:
 
 
 def _count_bytes(module: Module) -> int:
-    tensors = module.state_dict().values() if isinstance(module, torch.nn.Module) else ()
+    values = module.state_dict().values() if isinstance(module, torch.nn.Module) else ()
+    tensors = (value for value in values if isinstance(value, torch.Tensor))
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
@@ -98,7 +99,19 @@ def _check(module: Module, got: Any, name: str) -> None:
         _check_moments(module, got["state"], name)
     else:
         for key, tensor in expected.items():
-            _check_tensor(got[key], [tensor.shape], tensor.dtype, f"{name}: {key}")
+            if isinstance(tensor, torch.Tensor):
+                _check_tensor(got[key], [tensor.shape], tensor.dtype, f"{name}: {key}")
+            else:  # what a script remembers, of any length
+                _check_extra_state(got[key], f"{name}: {key}")
+
+
+def _check_extra_state(state: Any, name: str) -> None:
+    if not isinstance(state, dict):
+        raise ValueError(f"{name}: expected a mapping of names to tensors")
+    for key, tensor in state.items():
+        if not isinstance(key, str) or not isinstance(tensor, torch.Tensor):
+            raise ValueError(f"{name}: expected a mapping of names to tensors")
+        _check_tensor(tensor, [tensor.shape], tensor.dtype, f"{name}.{key:.40}")
 
 
 def _check_groups(expected: list[dict[str, Any]], got: Any, name: str) -> None:

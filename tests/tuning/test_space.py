@@ -14,7 +14,7 @@ from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.shipped_files import search_dir
 from sonic_sb3.tuning.space import check_space, default_space, get_value, load_space, set_value
 
-BASE = load_hyperparameters("ppo").written()
+BASE = load_hyperparameters("ppo", conf_file="borghi-fast").written()
 LEARNING_RATE = {"kind": "float", "low": 1e-5, "high": 1e-3, "log": True}
 
 
