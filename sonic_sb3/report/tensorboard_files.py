@@ -114,10 +114,14 @@ def _hparams(arm: str, record: RunRecord) -> dict[str, bool | float | str]:
     """What was tried, by name; seeds of an arm share it, and so form one row of HPARAMS."""
     flat: dict[str, Any] = {"arm": arm, **flatten_settings(record.manifest)}
     return {
-        name: value if isinstance(value, bool | int | float) else str(value)
+        name: value if isinstance(value, bool | int | float) else _say(value)
         for name, value in flat.items()
         if value is not None
     }
+
+
+def _say(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _hparams_summary(tag: str, data: Any) -> summary_pb2.Summary:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard import program
 
 from sonic_sb3.report.tensorboard_files import safe_names
 
@@ -23,14 +26,17 @@ SEEDS = {
 
 
 @pytest.fixture(scope="module")
-def address(written: Path) -> str:
-    server = program.TensorBoard()
-    logdir = str(written / "tensorboard")
-    server.configure(
-        argv=["", "--logdir", logdir, "--port", "0", "--host", "127.0.0.1", "--load_fast", "false"]
-    )
-    url: str = server.launch()
-    return url
+def address(written: Path) -> Iterator[str]:
+    """TensorBoard as a user starts it; its own code warns, so it runs in a process of its own."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(written / "tensorboard")]
+    options = ["--port", "0", "--host", "127.0.0.1", "--load_fast", "false"]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        lines = iter(server.stderr.readline, "")
+        found = next((m for line in lines if (m := re.search(r"http://[\w.:]+/", line))), None)
+        assert found, "TensorBoard ended without an address"
+        yield found.group()
+        server.terminate()
 
 
 def ask(address: str, route: str, body: Any = None) -> Any:
