@@ -146,9 +146,9 @@ class TrialRun:
             return False
         manifest = run.read_manifest()
         settings = manifest["settings"]
-        return (
-            manifest.get("hyperparameters")
-            == json.loads(json.dumps(self.hyperparameters.written()))
+        expected = json.loads(json.dumps(self.hyperparameters.written()))
+        return bool(
+            manifest.get("hyperparameters") == expected
             and settings.get("seed") == seed
             and settings.get("levels") == list(self.settings.levels)
         )
