@@ -125,10 +125,11 @@ def begin_or_join(place: StudyPlace, asked: Asked, grace_s: float = GRACE_S) -> 
     recorded = _find_recorded(place)
     values = _read_options(asked, recorded)
     settings = validate(StudySettings, values, "options")
-    given = {key for key in StudySettings.model_fields if getattr(asked, key, None) is not None}
-    given.add("rom_sha1")
-    if asked.conf_file or asked.hyperparams or asked.env_kwargs or asked.n_timesteps:
-        given.add("hyperparameters")
+    # In their order: the first that differs is told.
+    given = [key for key in StudySettings.model_fields if getattr(asked, key, None) is not None]
+    if _names_hyperparameters(asked):
+        given.append("hyperparameters")
+    given.append("rom_sha1")
     plain = settings.model_dump(mode="json")
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
@@ -263,12 +264,17 @@ def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any
     return values
 
 
+def _names_hyperparameters(asked: Asked) -> bool:
+    return bool(asked.conf_file or asked.hyperparams or asked.env_kwargs)
+
+
 def _read_hyperparameters(
     values: dict[str, Any], asked: Asked, recorded: StudySettings | None
 ) -> None:
     """The hyperparameters that the space's values replace."""
-    is_given = asked.conf_file or asked.hyperparams or asked.env_kwargs or asked.n_timesteps
-    if recorded is not None and not is_given and recorded.algo == values["algo"]:
+    is_other = recorded is None or recorded.algo != values["algo"]
+    if not is_other and not _names_hyperparameters(asked):
+        values["n_timesteps"] = asked.n_timesteps or values["n_timesteps"]
         return
     overrides = parse_overrides(asked.hyperparams, "--hyperparams")
     for key, value in parse_overrides(asked.env_kwargs, "--env-kwargs").items():

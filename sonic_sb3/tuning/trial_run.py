@@ -146,10 +146,12 @@ class TrialRun:
             return False
         manifest = run.read_manifest()
         settings = manifest["settings"]
-        hyperparameters = json.loads(json.dumps(self.hyperparameters.written()))
-        mine = (hyperparameters, seed, list(self.settings.levels))
-        theirs = manifest.get("hyperparameters"), settings.get("seed"), settings.get("levels")
-        return mine == theirs
+        expected = json.loads(json.dumps(self.hyperparameters.written()))
+        return bool(
+            manifest.get("hyperparameters") == expected
+            and settings.get("seed") == seed
+            and settings.get("levels") == list(self.settings.levels)
+        )
 
     def _train_settings(self, seed: int) -> TrainSettings:
         return TrainSettings(

@@ -57,6 +57,7 @@ class Campaign:
     n_timesteps: int = 1024
     name: str = "kills"
     env: str = "Airstriker-Genesis-v0"
+    titles: set[str] = field(default_factory=set)
 
     def start(self) -> subprocess.Popen[bytes]:
         space = self.folder / "space.yml"
@@ -97,7 +98,7 @@ def disturb(campaign: Campaign, kill_s: float, every_s: float, seed: int) -> Out
     process = campaign.start()
     while process.poll() is None:
         time.sleep(rng.uniform(0.5, 1.5) * every_s)
-        remember(process.pid, seen)
+        remember(process.pid, seen, campaign.titles)
         if time.monotonic() - started_s > kill_s:
             process.wait()
             break
@@ -119,13 +120,16 @@ def disturb(campaign: Campaign, kill_s: float, every_s: float, seed: int) -> Out
     return outcome
 
 
-def remember(pid: int, seen: dict[int, float]) -> None:
-    """Note every process of the study, to look for it when the study has ended."""
-    try:
-        for child in psutil.Process(pid).children(recursive=True):
-            seen[child.pid] = child.create_time()
-    except psutil.NoSuchProcess:
-        pass
+def remember(pid: int, seen: dict[int, float], titles: set[str]) -> None:
+    """Note every process of the study and its title, to look for it when the study has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        command = psutil.Process(pid)
+        children = command.children(recursive=True)
+        # Before it has children it may be about to take a password out of its title.
+        for process in [command, *children] if children else []:
+            titles.add(" ".join(process.cmdline()))
+            if process is not command:
+                seen[process.pid] = process.create_time()
 
 
 def pick_victim(pid: int, rng: random.Random) -> tuple[psutil.Process | None, bool]:
