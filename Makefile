@@ -67,5 +67,6 @@ rom:
 check-rom:
 	$(MAKE) -C pangolin check-rom
 
-fuzz:
+fuzz: $(VENV)/.test
 	$(MAKE) -C pangolin fuzz
+	$(BIN)/python -m tests.chaos fuzz mutants

@@ -1,0 +1,261 @@
+"""Files that run code, grow without end or lead elsewhere in stock tools: here they are data."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sonic_sb3 import evaluate, save_states, train
+from sonic_sb3.errors import EmulatorError, RunFolderError, SonicError
+from sonic_sb3.event_files import check_claim, claim_folder
+from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.models import load_policy_weights
+from sonic_sb3.plain_data import load_data
+from sonic_sb3.rom_files import state_path
+from sonic_sb3.run_folder import open_run_folder
+from sonic_sb3.runs import load_run
+from sonic_sb3.strange_files import open_archive, read_entry, read_file, unpack_gzip
+from sonic_sb3.weights_file import align_moments
+from tests.chaos.run_folders import GAME, make_policy, make_run_folder, save_policy
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    return tmp_path / "marker"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run_folder(tmp_path / "run")
+
+
+class Bomb:
+    """Writes the marker when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return Path.write_text, (self.marker, "ran")
+
+
+def test_the_bomb_works(marker: Path) -> None:
+    pickle.loads(pickle.dumps(Bomb(marker)))
+    assert marker.exists()
+
+
+def rewrite(model: Path, **parts: bytes) -> None:
+    with zipfile.ZipFile(model) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(model, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**kept, **parts}.items():
+            archive.writestr(name, content)
+
+
+def test_pickles_in_and_beside_a_model_are_ignored(run: Path, marker: Path) -> None:
+    bomb = pickle.dumps(Bomb(marker))
+    data = {"policy_class": {":type:": "x", ":serialized:": base64.b64encode(bomb).decode()}}
+    rewrite(run / f"{GAME}.zip", data=json.dumps(data).encode(), **{"system_info.txt": b"x"})
+    for name in ("vecnormalize.pkl", "replay_buffer.pkl", f"{GAME}/vecnormalize.pkl"):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_bytes(bomb)
+    load_run(run).load_policy()
+    assert not marker.exists()
+
+
+def test_a_pickle_in_the_place_of_weights(run: Path, marker: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(Bomb(marker), buffer)
+    for content in (buffer.getvalue(), pickle.dumps(Bomb(marker))):
+        rewrite(run / f"{GAME}.zip", **{"policy.pth": content})
+        with pytest.raises(RunFolderError, match="expected an SB3 zip"):
+            load_run(run).load_policy()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("action_net.bias", lambda w: w * float("nan"), "action_net.bias: expected finite"),
+        ("action_net.bias", lambda w: w.double(), "action_net.bias: expected shape"),
+        ("action_net.bias", lambda w: w[:3], "action_net.bias: expected shape"),
+        ("action_net.bias", lambda w: torch.zeros(1).expand(7), "as many numbers"),
+        ("action_net.bias", lambda w: "text", "action_net.bias: expected a tensor"),
+        ("action_net.bias", lambda w: None, "'action_net.bias' is missing"),
+        ("unknown", lambda w: torch.zeros(1), "'unknown' is none of this network's"),
+    ],
+)
+def test_weights_that_do_not_fit(
+    name: str, change: Callable[[Any], Any], message: str, tmp_path: Path
+) -> None:
+    policy = make_policy()
+    path = tmp_path / "model.zip"
+    save_policy(policy, path, **{name: change(policy.state_dict().get(name))})
+    with pytest.raises(RunFolderError, match=message) as caught:
+        load_policy_weights(policy, path)
+    assert str(path) in str(caught.value)
+
+
+def test_bombs_are_not_unpacked(tmp_path: Path, run: Path) -> None:
+    model = run / f"{GAME}.zip"
+    rewrite(model, **{"policy.pth": bytes(200_000_000)})
+    assert model.stat().st_size < 2_000_000
+    with pytest.raises(RunFolderError, match="expected at most"):
+        load_run(run).load_policy()
+    packed = gzip.compress(bytes(50_000_000))
+    with pytest.raises(ValueError, match="expected at most 1,000"):
+        unpack_gzip(packed, 1000)
+
+
+def test_an_archive_that_lies_about_sizes() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(100_000))
+    content = buffer.getvalue().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    with pytest.raises(ValueError, match="expected"), open_archive(content, 1000) as archive:
+        read_entry(archive, "a", 1000)
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "..\\a", "C:a"])
+def test_names_that_lead_elsewhere(name: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, b"")
+    with pytest.raises(ValueError, match="leads elsewhere"), open_archive(buffer.getvalue(), 1000):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "default: !!python/object/apply:os.system ['touch {marker}']",
+        "default: {callback: {os.system: 'touch {marker}'}}",
+        "default: {policy: os.system}",
+        "default: {normalize: \"__import__('os').system('touch {marker}')\"}",
+        "default: {policy_kwargs: \"dict(x=__import__('os').system('touch {marker}'))\"}",
+        "default: {learning_rate: \"lin___import__('os').system('touch {marker}')\"}",
+        "default: {replay_buffer_kwargs: \"__import__('os').system('touch {marker}')\"}",
+        "default: {policy_kwargs: {extractor: os.system}}",
+    ],
+)
+def test_settings_are_data(text: str, marker: Path, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "settings.yml"
+    path.write_text(text.replace("{marker}", str(marker)))
+    argv = ["--conf-file", str(path), "--env", GAME, "-f", str(tmp_path / "logs")]
+    assert train.main(argv) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(SonicError):
+        load_hyperparameters("ppo", GAME, path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["args.yml", "config.yml"])
+def test_yaml_beside_a_run_is_not_read(name: str, run: Path, marker: Path) -> None:
+    (run / GAME).mkdir()
+    (run / GAME / name).write_text(f"!!python/object/apply:os.system ['touch {marker}']")
+    load_run(run).load_policy()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("text", ['{"settings": ' + "[" * 100_000, '{"settings": {"env": 1e999}}'])
+def test_hostile_manifests(text: str, run: Path, capsys: Any) -> None:
+    (run / "manifest.json").write_text(text)
+    assert evaluate.main([str(run)]) == 2
+    assert train.main(["--resume", str(run)]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.parametrize("name", ["0.monitor.csv", "run.lock", "manifest.json", "tensorboard"])
+def test_links_that_lead_out_of_a_run_folder(name: str, run: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "precious"
+    outside.write_text("precious")
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(outside)
+    with pytest.raises(RunFolderError, match="link"):
+        open_run_folder(run)
+    assert outside.read_text() == "precious"
+
+
+def test_pipes_and_devices_are_not_read(run: Path, tmp_path: Path) -> None:
+    os.mkfifo(run / "pipe")
+    with pytest.raises(RunFolderError, match="pipe"):
+        open_run_folder(run)
+    for path in (run / "pipe", Path("/dev/zero")):
+        with pytest.raises(RunFolderError, match="expected a file"):
+            read_file(path, 1000)
+    with pytest.raises(RunFolderError, match="expected a file"):
+        load_data(run / "pipe")
+
+
+def test_a_tensorboard_folder_is_written_to_by_its_own_run_only(tmp_path: Path) -> None:
+    mark = claim_folder(tmp_path)
+    check_claim(tmp_path, mark)
+    for other in (None, "", "0" * 16, ["x"]):
+        with pytest.raises(RunFolderError, match="is not this run's"):
+            check_claim(tmp_path, other)
+
+
+@pytest.mark.parametrize("game", [GAME, "PangolinDash-Genesis-v0"])
+def test_states_are_those_that_were_shipped(
+    game: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = "Level1" if game == GAME else "CanopyZone.Act1"
+    state = save_states.read_state(game, level)
+    assert len(state) == save_states.STATE_BYTES
+    folder = tmp_path / game
+    folder.mkdir()
+    (folder / "states.sha").write_text(save_states.write_checksums({f"{level}.state": state}))
+    path = folder / f"{level}.state"
+    monkeypatch.setattr(save_states, "state_path", lambda *_: path)
+    path.write_bytes(gzip.compress(state, 1))
+    assert save_states.read_state(game, level) == state
+    changed = bytearray(state)
+    changed[5000] ^= 1
+    for wrong in (bytes(changed), state[:-1], b"x" + state[1:], b""):
+        path.write_bytes(gzip.compress(wrong, 1))
+        with pytest.raises(EmulatorError, match="cannot use save state"):
+            save_states.read_state(game, level)
+
+
+def test_a_state_of_stable_retro_is_the_one_of_its_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = state_path(GAME, "Level1")
+    packed = path.read_bytes()
+    monkeypatch.setattr(
+        save_states, "read_file", lambda *_, **__: gzip.compress(gzip.decompress(packed), 1)
+    )
+    with pytest.raises(EmulatorError, match="stable-retro was installed with"):
+        save_states.read_state(GAME, "Level1")
+
+
+def test_moments_lie_as_their_weights() -> None:
+    """Channels-last weights with moments read back channels first: fused Adam mixes them up."""
+    policy = make_policy()
+    for weight in policy.parameters():
+        weight.grad = torch.ones_like(weight)
+    policy.optimizer.step()
+    state = policy.optimizer.state_dict()
+    for moments in state["state"].values():
+        for key, value in moments.items():
+            moments[key] = value.contiguous().clone(memory_format=torch.contiguous_format)
+    policy.optimizer.load_state_dict(state)
+    align_moments(policy.optimizer)
+    strides = [(w.stride(), s["exp_avg"].stride()) for w, s in policy.optimizer.state.items()]
+    assert all(one == other for one, other in strides)
+    assert any(len(one) == 4 and one[1] == 1 for one, _ in strides), "channels last"
+
+
+def test_a_copied_run_still_opens(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    load_run(tmp_path / "copy").load_policy()
