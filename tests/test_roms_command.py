@@ -80,13 +80,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def add_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddGame:
+def add_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddGame]:
     """Put a made-up game into the catalogue; the free game, which is in the same folder, goes."""
     integrations = tmp_path / "integrations"
     monkeypatch.setattr(rom_files, "INTEGRATIONS_DIR", integrations)
-    for game in [game for game in catalogue().values() if game.is_bundled]:
-        if game is not AIRSTRIKER:
-            monkeypatch.delitem(catalogue(), game.id)
+    before = dict(catalogue())
+    for game in before.values():
+        if game.is_bundled and game is not AIRSTRIKER:
+            del catalogue()[game.id]
 
     def add(game: Game, rom: bytes, patch: bytes | None = None) -> None:
         folder = integrations / game.id
@@ -95,9 +96,11 @@ def add_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddGame:
         (folder / "rom.sha").write_text(hashlib.sha1(rom).hexdigest() + "\n")
         if patch is not None:
             (folder / "rom.delta").write_bytes(patch)
-        monkeypatch.setitem(catalogue(), game.id, game)
+        catalogue()[game.id] = game
 
-    return add
+    yield add
+    catalogue().clear()
+    catalogue().update(before)  # in their order: the first is the default
 
 
 @pytest.fixture

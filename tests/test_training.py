@@ -19,6 +19,7 @@ import sonic_sb3
 from sonic_sb3 import evaluate as evaluate_command
 from sonic_sb3 import train as train_command
 from sonic_sb3.plots import read_monitor
+from sonic_sb3.runs import observation_space
 
 SMALL = ["-params", "n_steps:64", "batch_size:64", "n_epochs:1", "env_kwargs.max_episode_steps:50"]
 
@@ -162,7 +163,8 @@ def test_evaluate_a_copied_run(ppo_run: Path, tmp_path: Path, capsys: Any) -> No
 def test_loaded_policy_is_the_trained_one(ppo_run: Path) -> None:
     run = sonic_sb3.load_run(ppo_run)
     policy = run.load_policy()
-    observations = np.random.default_rng(0).integers(0, 256, (64, 4, 96, 96), np.uint8)
+    shape = observation_space(run.hyperparameters).shape
+    observations = np.random.default_rng(0).integers(0, 256, (64, *shape), np.uint8)
     trained = PPO.load(ppo_run / "Airstriker-Genesis-v0.zip", device="cpu")
     expected, _ = trained.predict(observations, deterministic=True)
     actions, _ = policy.predict(observations, deterministic=True)

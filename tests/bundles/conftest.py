@@ -34,8 +34,13 @@ def _make_agent(seed: int = 5) -> TrainedAgent:
     torch.set_num_threads(1)  # another number draws other orthogonal weights
     torch.manual_seed(seed)
     policy = make_policy("ppo", GAME, hyperparameters)
-    with torch.no_grad():  # preferences strong enough to be seen in its actions
-        policy.action_net.weight.mul_(3000.0)
+    with torch.no_grad():
+        # Strong preferences, and none for what all pictures have in common: its actions differ.
+        grey = torch.full((1, *policy.observation_space.shape), 70, dtype=torch.uint8)
+        common = policy.extract_features(grey)[0]
+        weight = policy.action_net.weight
+        weight -= torch.outer(weight @ common, common) / common.dot(common)
+        weight *= 30_000.0
     return TrainedAgent(
         algo="ppo",
         env=GAME,

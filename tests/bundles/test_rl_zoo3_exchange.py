@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from sonic_sb3 import share
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.contents import open_bundle
 from sonic_sb3.bundles.rl_zoo3 import read_rl_zoo3_run
@@ -60,8 +60,8 @@ def test_sb3_loads_the_plain_zip_and_acts_the_same(bundle_path: Path, tmp_path: 
         [sys.executable, "-c", LOAD_IN_SB3, *argv], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == ["12345", "32"]
-    actor = PolicyActor(load_bundle_policy(open_bundle(bundle_path)))
-    expected = actor.action_probabilities(obs).argmax(axis=1)
+    actor = make_actor(load_bundle_policy(open_bundle(bundle_path)))
+    expected = actor.action_probabilities(obs, np.zeros(len(obs), bool)).argmax(axis=1)
     np.testing.assert_array_equal(np.load(tmp_path / "actions.npy"), expected)
 
 

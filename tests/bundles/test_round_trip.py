@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sonic_sb3 import share
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.bundles.agents import load_bundle_policy, load_bundle_weights
 from sonic_sb3.bundles.archive import read_files, write_folder, write_zip
 from sonic_sb3.bundles.claims import read_claims
@@ -30,15 +30,17 @@ PLAY_ELSEWHERE = """
 import sys
 import numpy as np
 import torch
-from sonic_sb3.actors import PolicyActor
+from sonic_sb3.actors import make_actor
 from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.places import open_named_bundle
 torch.set_num_threads(1)
-actor = PolicyActor(load_bundle_policy(open_named_bundle("ppo-canopy1")))
+actor = make_actor(load_bundle_policy(open_named_bundle("ppo-canopy1")))
 frames = np.load(sys.argv[1])
 stacks = np.lib.stride_tricks.sliding_window_view(frames, 4, axis=0).transpose(0, 3, 1, 2)
 batches = np.array_split(stacks, 40)
-np.save(sys.argv[2], np.concatenate([actor.action_probabilities(b.copy()) for b in batches]))
+starts = [np.zeros(len(b), bool) for b in batches]
+both = zip(batches, starts)
+np.save(sys.argv[2], np.concatenate([actor.action_probabilities(b.copy(), s) for b, s in both]))
 """
 
 
@@ -75,10 +77,13 @@ def test_installed_elsewhere_it_acts_the_same(
         subprocess.run([sys.executable, *command], check=True, cwd=empty, env=elsewhere)
 
     load_weights(agent.policy, pack_weights(agent.policy, "float16"), "packed")
-    actor = PolicyActor(agent.policy)
+    actor = make_actor(agent.policy)
     stacks = np.lib.stride_tricks.sliding_window_view(frames, 4, axis=0).transpose(0, 3, 1, 2)
     ours = np.concatenate(
-        [actor.action_probabilities(b.copy()) for b in np.array_split(stacks, 40)]
+        [
+            actor.action_probabilities(b.copy(), np.zeros(len(b), bool))
+            for b in np.array_split(stacks, 40)
+        ]
     )
     theirs = np.load(tmp_path / "theirs.npy")
     assert ours.shape == (N_OBSERVATIONS, 7)
@@ -140,7 +145,7 @@ def test_learning_can_go_on_from_a_bundle(bundle_path: Path, tmp_path: Path) -> 
         def __init__(self, features_dim: int) -> None:
             overrides = {"policy_kwargs.features_dim": features_dim}
             written = bundle.choose_hyperparameters(bundle.agent.env, overrides)
-            self.policy = make_policy(written)
+            self.policy = make_policy("ppo", bundle.agent.env, written)
 
     fitting, other = Model(16), Model(32)
     load_bundle_weights(fitting, bundle)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ def test_a_bundle_for_another_rom_is_refused(
     import yaml
 
     sha1 = yaml.safe_load(agent_files["agent.yml"])["rom_sha1"].encode()
-    files = {k: v.replace(sha1, b"0" * 40) for k, v in agent_files.items() if k != INDEX}
+    files = {k: v.replace(sha1, b"f" * 40) for k, v in agent_files.items() if k != INDEX}
     write_zip(tmp_path / "a.sonic.zip", add_index("agent", "ppo-canopy1", files))
     assert share.main(["verify", str(tmp_path / "a.sonic.zip")]) == 2
     assert "expected the same one" in capsys.readouterr().err

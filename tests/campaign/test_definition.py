@@ -24,7 +24,17 @@ from sonic_sb3.train import _make_parser, _read_settings
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "experiments").glob("*/experiment.yml"))
-NAMES = ["a2c-longer", "a2c-ppo-borghi", "generalise", "sonic", "what-mattered"]
+NAMES = sorted(
+    [
+        "a2c-longer",
+        "a2c-ppo-borghi",
+        "airstriker",
+        "first-act",
+        "generalise",
+        "sonic",
+        "what-mattered",
+    ]
+)
 GOOD: dict[str, Any] = {
     "question": "Why?",
     "game": "Airstriker-Genesis-v0",

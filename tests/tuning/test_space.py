@@ -147,6 +147,7 @@ def test_bad_spaces_are_refused_by_name(text: str, message: str, tmp_path: Path)
 
 def test_written_space_reads_back() -> None:
     path = default_space("ppo")
-    space = load_space(path, "ppo", BASE)
-    again = check_space(yaml.safe_load(yaml.safe_dump(space.written())), "again", "ppo", BASE)
+    base = load_hyperparameters("ppo").written()
+    space = load_space(path, "ppo", base)
+    again = check_space(yaml.safe_load(yaml.safe_dump(space.written())), "again", "ppo", base)
     assert again.parameters == space.parameters
