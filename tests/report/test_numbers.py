@@ -167,7 +167,7 @@ def test_curve_of_two_seeds(make_run: RunMaker) -> None:
     ]
     (curve,) = curves_of(group_records(load_records(paths)), "progress", "timesteps")
     assert curve.x[-1] == 1000
-    inside = (curve.x > 9.99) & (curve.x < 500.01)  # as far as both go
+    inside = (curve.x >= 10) & (curve.x < 505)  # as far as both go; the point at 500 is rounded
     np.testing.assert_allclose(curve.mean[inside], 0.3)
     assert np.isnan(curve.mean[~inside]).all()
     assert curve.low is not None
