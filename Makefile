@@ -19,7 +19,7 @@ watch: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.evaluate $(AGENT) -n 4 --video watch.mp4 $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+from sonic_sb3.action_sets import action_names as names_of_set
 from sonic_sb3.comparison import RunRecord
-from sonic_sb3.envs.actions import CONTEST_ACTIONS
+from sonic_sb3.errors import SonicError
 
 
 def action_names(record: RunRecord) -> list[str]:
@@ -19,27 +17,8 @@ def action_names(record: RunRecord) -> list[str]:
     widths = [t.action_counts.shape[1] for t in tables if t.action_counts is not None]
     if not widths:
         return []
-    written = record.env_kwargs.get("actions")
-    known = _known_names(written)
-    if len(known) == widths[0]:
-        return known
-    return [f"action {k}" for k in range(widths[0])]
-
-
-def _known_names(written: Any) -> list[str]:
-    if written is None:
-        return [_join(buttons) for buttons in CONTEST_ACTIONS]
-    if isinstance(written, list | tuple):
-        return [_name_of(action) for action in written]
-    return [_join(buttons) for buttons in CONTEST_ACTIONS] if written == "contest7" else []
-
-
-def _name_of(action: Any) -> str:
-    """Buttons, or a macro with a name of its own."""
-    if isinstance(action, list | tuple):
-        return _join(action)
-    return str(action.get("name", "?") if isinstance(action, Mapping) else action)
-
-
-def _join(buttons: Sequence[str]) -> str:
-    return "+".join(str(button) for button in buttons) or "NOTHING"
+    try:
+        known = names_of_set(record.env_kwargs.get("actions"), record.env_id)
+    except SonicError:
+        known = []  # a set of another version
+    return known if len(known) == widths[0] else [f"action {k}" for k in range(widths[0])]
