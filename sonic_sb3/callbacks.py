@@ -19,9 +19,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
 from sonic_sb3.actors import make_actor
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import save_model
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.scripts import ScriptedAlgorithm

@@ -14,7 +14,7 @@ from sonic_sb3.summary_table import format_summary
 
 if TYPE_CHECKING:
     from sonic_sb3.actors import Actor
-    from sonic_sb3.hyperparams import Hyperparameters
+    from sonic_sb3.algorithm_settings import Hyperparameters
 
 
 def _make_parser() -> Parser:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.actors import Actor, Probabilities
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.envs.planned_episodes import make_planned_env
 from sonic_sb3.envs.vec_env import SonicVecEnv
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
 
 MAX_EVAL_ENVS = 8  # fixed, not the number of cores: batch size is part of what a result depends on

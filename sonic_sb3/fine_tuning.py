@@ -7,13 +7,13 @@ import shutil
 from typing import Any
 
 from sonic_sb3.action_sets import action_names
+from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.bundles.claims import check_agent_weights
 from sonic_sb3.bundles.contents import WEIGHTS, Bundle, open_bundle
 from sonic_sb3.bundles.places import find_bundle
 from sonic_sb3.bundles.rl_zoo3 import write_sb3_zip
 from sonic_sb3.errors import SettingsError
-from sonic_sb3.hyperparams import Hyperparameters, LearningHyperparameters
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import Run, load_run, observation_space
 from sonic_sb3.settings import TrainSettings

@@ -15,14 +15,14 @@ from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.action_sets import find_actions
-from sonic_sb3.atomic_files import write_bytes
-from sonic_sb3.errors import RunFolderError, SettingsError
-from sonic_sb3.hyperparams import (
+from sonic_sb3.algorithm_settings import (
     DQNHyperparameters,
     Hyperparameters,
     LearningHyperparameters,
     ScriptHyperparameters,
 )
+from sonic_sb3.atomic_files import write_bytes
+from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.jerk import JerkScript
 from sonic_sb3.machine import free_memory_bytes
 from sonic_sb3.policies import (

@@ -13,18 +13,13 @@ from typing import Any
 import numpy as np
 
 from sonic_sb3.actors import make_actor
+from sonic_sb3.algorithm_settings import EnvKwargs, Hyperparameters, LearningHyperparameters
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.evaluation import evaluate, summarise
 from sonic_sb3.fine_tuning import hash_weights
 from sonic_sb3.games import find_game
-from sonic_sb3.hyperparams import (
-    EnvKwargs,
-    Hyperparameters,
-    LearningHyperparameters,
-    load_hyperparameters,
-    override_hyperparameters,
-)
+from sonic_sb3.hyperparams import load_hyperparameters, override_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import Run, load_run

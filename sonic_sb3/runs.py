@@ -13,13 +13,13 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.action_sets import action_names, find_actions
-from sonic_sb3.errors import RunFolderError
-from sonic_sb3.hyperparams import (
+from sonic_sb3.algorithm_settings import (
     DQNHyperparameters,
     Hyperparameters,
     LearningHyperparameters,
     ScriptHyperparameters,
 )
+from sonic_sb3.errors import RunFolderError
 from sonic_sb3.models import (
     POLICIES,
     SCRIPTS,

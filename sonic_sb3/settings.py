@@ -8,17 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, Hyperparameters
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import find_game, resolve_levels
-from sonic_sb3.hyperparams import (
-    ALGORITHM_SETTINGS,
-    Count,
-    Hyperparameters,
-    StrictSettings,
-    check_algo,
-    not_bool,
-    validate,
-)
+from sonic_sb3.hyperparams import check_algo
+from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
 
 Frequency = Annotated[int, BeforeValidator(not_bool), Field(ge=-1, le=10**12)]
 

@@ -9,10 +9,10 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from sonic_sb3.algorithm_settings import EnvKwargs, Hyperparameters
 from sonic_sb3.algorithm_state import find_replay_buffer
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.errors import SettingsError
-from sonic_sb3.hyperparams import EnvKwargs, Hyperparameters
 from sonic_sb3.runs import observation_space
 from sonic_sb3.settings import TrainSettings
 

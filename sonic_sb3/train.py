@@ -13,7 +13,7 @@ from sonic_sb3.errors import SettingsError
 from sonic_sb3.summary_table import format_summary
 
 if TYPE_CHECKING:
-    from sonic_sb3.hyperparams import Hyperparameters
+    from sonic_sb3.algorithm_settings import Hyperparameters
     from sonic_sb3.settings import TrainSettings
 
 
@@ -69,10 +69,11 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     """Everything that can be wrong with the options is found here, before torch is imported."""
     from sonic_sb3.bundles.places import load_conf_file
     from sonic_sb3.games import default_game_id, find_game, resolve_levels
-    from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, parse_overrides, validate
+    from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, parse_overrides
     from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.settings import TrainSettings, draw_seed
+    from sonic_sb3.strict_settings import validate
 
     env_id = find_game(args.env or default_game_id()).id
     overrides: dict[str, Any] = parse_overrides(args.hyperparams, "--hyperparams")

@@ -24,6 +24,7 @@ from stable_baselines3.common.logger import (
 
 from sonic_sb3.action_sets import action_names
 from sonic_sb3.actors import make_actor
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import remove_unfinished, write_json
 from sonic_sb3.callbacks import (
     EVALUATION_SEED_OFFSET,
@@ -42,7 +43,6 @@ from sonic_sb3.event_files import TensorBoardFile, check_claim, claim_folder, cu
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1

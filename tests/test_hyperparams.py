@@ -12,14 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sonic_sb3
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, EnvKwargs
 from sonic_sb3.envs.make import make_env
 from sonic_sb3.errors import SettingsError, SonicError, UnknownNameError
-from sonic_sb3.hyperparams import (
-    ALGORITHM_SETTINGS,
-    EnvKwargs,
-    load_hyperparameters,
-    parse_overrides,
-)
+from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.shipped_files import hyperparams_dir
 

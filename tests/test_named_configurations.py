@@ -13,11 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from sonic_sb3.errors import UnknownNameError
-from sonic_sb3.hyperparams import (
-    NAMED_CONFIGURATIONS,
-    find_conf_file,
-    load_hyperparameters,
-)
+from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, find_conf_file, load_hyperparameters
 from sonic_sb3.models import make_model
 from sonic_sb3.reusing_a2c import ReusingA2C
 from sonic_sb3.runs import make_policy

@@ -17,21 +17,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.bundles.archive import read_files
 from sonic_sb3.bundles.movies import InputMovie, parse_movie
 from sonic_sb3.bundles.texts import check_markdown, check_table, decode
 from sonic_sb3.errors import BundleError, SettingsError
 from sonic_sb3.games import find_game, resolve_levels
-from sonic_sb3.hyperparams import (
-    Count,
-    Hyperparameters,
-    StrictSettings,
-    check_algo,
-    choose_hyperparameters,
-    validate,
-)
+from sonic_sb3.hyperparams import check_algo, choose_hyperparameters
 from sonic_sb3.plain_json import check_plain, parse_json
 from sonic_sb3.plain_yaml import parse_mapping
+from sonic_sb3.strict_settings import Count, StrictSettings, validate
 
 INDEX = "index.json"
 CARD = "README.md"

@@ -14,6 +14,7 @@ import yaml
 from stable_baselines3.common.policies import BasePolicy
 
 from sonic_sb3.actors import make_actor
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.bundles.card import CardFacts, make_agent_card
 from sonic_sb3.bundles.claims import Claims
 from sonic_sb3.bundles.contents import (
@@ -35,7 +36,6 @@ from sonic_sb3.bundles.replay import replay
 from sonic_sb3.bundles.weights import load_weights, pack_weights
 from sonic_sb3.errors import BundleError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, summarise, to_json
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import describe_machine
 from sonic_sb3.runs import Run, load_run

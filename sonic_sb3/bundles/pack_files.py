@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS
 from sonic_sb3.bundles.card import make_plain_card
 from sonic_sb3.bundles.contents import (
     CARD,
@@ -27,7 +28,7 @@ from sonic_sb3.bundles.limits import MAX_BYTES, check_name, check_size
 from sonic_sb3.bundles.texts import check_markdown
 from sonic_sb3.errors import BundleError, SettingsError, SonicError
 from sonic_sb3.games import catalogue
-from sonic_sb3.hyperparams import ALGORITHM_SETTINGS, choose_hyperparameters
+from sonic_sb3.hyperparams import choose_hyperparameters
 from sonic_sb3.plain_json import parse_json
 from sonic_sb3.plain_yaml import read_yaml
 from sonic_sb3.run_folder import describe_machine

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.bundles.archive import SUFFIX, write_zip
 from sonic_sb3.bundles.contents import HYPERPARAMETERS, INDEX, Bundle, open_bundle
 from sonic_sb3.errors import BundleError, SettingsError
-from sonic_sb3.hyperparams import Hyperparameters, load_hyperparameters
+from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.rom_files import roms_dir
 from sonic_sb3.shipped_files import zoo_dir
 

@@ -15,6 +15,7 @@ import yaml
 from stable_baselines3.common.vec_env import VecEnv
 
 from sonic_sb3.action_sets import find_actions
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, Hyperparameters
 from sonic_sb3.atomic_files import write_text, write_yaml
 from sonic_sb3.bundles.agents import load_bundle_weights
 from sonic_sb3.bundles.claims import check_agent_weights
@@ -23,12 +24,13 @@ from sonic_sb3.bundles.curves import read_curves
 from sonic_sb3.bundles.pack_agent import TrainedAgent
 from sonic_sb3.errors import BundleError, SettingsError
 from sonic_sb3.games import find_game, resolve_levels
-from sonic_sb3.hyperparams import ALGORITHM_SETTINGS, Hyperparameters, check_algo, validate
+from sonic_sb3.hyperparams import check_algo
 from sonic_sb3.models import load_policy_weights, make_model, save_model
 from sonic_sb3.plain_yaml import parse_mapping
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import RunFolder, create_run_folder
 from sonic_sb3.runs import make_policy, observation_space
+from sonic_sb3.strict_settings import validate
 
 _OUR_POLICY = "sonic_sb3.policies.SonicPolicy"
 _ORDERED_DICT = "tag:yaml.org,2002:python/object/apply:collections.OrderedDict"

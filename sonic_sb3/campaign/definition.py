@@ -15,20 +15,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
 from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.games import default_game_id, find_game, resolve_levels
-from sonic_sb3.hyperparams import (
-    Count,
-    Hyperparameters,
-    LearningHyperparameters,
-    StrictSettings,
-    load_hyperparameters,
-    not_bool,
-    validate,
-)
+from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.plain_yaml import parse_mapping, read_yaml
 from sonic_sb3.settings import Frequency
 from sonic_sb3.shipped_files import hyperparams_dir
+from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
 
 # Numbers that every evaluation.json has under summary, and those of games with progress alone.
 METRICS = ("episode_return", "n_timesteps", "game_time_s")

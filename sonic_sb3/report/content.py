@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sonic_sb3.algorithm_settings import EnvKwargs
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import RunFolderError, SettingsError
-from sonic_sb3.hyperparams import EnvKwargs
 from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers
 from sonic_sb3.report.measures import (
     MEASURES,

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import write_text
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.run_folder import describe_machine
 from sonic_sb3.tuning.results import Contender, Figure
 from sonic_sb3.tuning.study import OpenStudy

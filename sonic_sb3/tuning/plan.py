@@ -11,17 +11,13 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 
+from sonic_sb3.algorithm_settings import EnvKwargs
 from sonic_sb3.errors import SettingsError, StudyError, unknown_name
 from sonic_sb3.games import default_game_id, find_game, resolve_levels
-from sonic_sb3.hyperparams import (
-    EnvKwargs,
-    check_algo,
-    load_hyperparameters,
-    parse_overrides,
-    validate,
-)
+from sonic_sb3.hyperparams import check_algo, load_hyperparameters, parse_overrides
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.settings import draw_seed
+from sonic_sb3.strict_settings import validate
 from sonic_sb3.tuning.figures import check_objective, default_objective
 from sonic_sb3.tuning.settings import (
     CONFIRMATION_SEED_OFFSET,

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field
 
 from sonic_sb3.errors import StudyError
 from sonic_sb3.games import find_game
-from sonic_sb3.hyperparams import Count, StrictSettings, check_algo, not_bool, validate
+from sonic_sb3.hyperparams import check_algo
+from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
 from sonic_sb3.tuning.space import Scalar, Space, check_space
 
 OBJECTIVES = ("completion", "progress", "contest_score", "score")

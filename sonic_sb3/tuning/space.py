@@ -16,17 +16,11 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from pydantic import BeforeValidator, model_validator
 
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, Hyperparameters
 from sonic_sb3.errors import SettingsError, unknown_name
-from sonic_sb3.hyperparams import (
-    ALGORITHM_SETTINGS,
-    Hyperparameters,
-    Number,
-    Positive,
-    StrictSettings,
-    validate,
-)
 from sonic_sb3.plain_yaml import read_yaml
 from sonic_sb3.shipped_files import search_dir
+from sonic_sb3.strict_settings import Number, Positive, StrictSettings, validate
 
 Scalar = str | bool | int | float | None
 Point = dict[str, Scalar]
@@ -311,7 +305,7 @@ def _check_references(parameters: Mapping[str, Parameter], name: str, where: str
 
 
 def _keep_time_limit(settings: dict[str, Any], base: Mapping[str, Any]) -> None:
-    from sonic_sb3.hyperparams import EnvKwargs
+    from sonic_sb3.algorithm_settings import EnvKwargs
 
     before = EnvKwargs.model_validate(base.get("env_kwargs") or {})
     frame_skip = (settings.get("env_kwargs") or {}).get("frame_skip", before.frame_skip)

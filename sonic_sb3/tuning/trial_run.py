@@ -21,11 +21,11 @@ from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from sonic_sb3.actors import make_actor
+from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.callbacks import EVALUATION_SEED_OFFSET
 from sonic_sb3.errors import RunFolderError, StudyError
 from sonic_sb3.evaluation import evaluate, to_json
-from sonic_sb3.hyperparams import Hyperparameters
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import load_run
 from sonic_sb3.settings import TrainSettings

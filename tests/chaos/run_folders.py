@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.save_util import save_to_zip_file
 
-from sonic_sb3.hyperparams import PPOHyperparameters
+from sonic_sb3.algorithm_settings import PPOHyperparameters
 from sonic_sb3.plain_data import save_data
 from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.runs import observation_space
