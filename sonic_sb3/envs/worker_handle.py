@@ -11,7 +11,7 @@ import contextlib
 import logging
 import pickle
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
@@ -86,12 +86,20 @@ class WorkerHandle:
 
     def wait_until_ready(self) -> None:
         """Wait for its envs to be made. :raises SonicError: What the envs themselves raise."""
-        self._insist(lambda: None, self._read_greeting, restarts_by_itself=True)
+        try:
+            self._read_greeting()
+        except _LostWorkerError as lost:
+            self._check_could_begin(lost)
+            self._restart(lost)
 
     def share(self, batch: SharedBatch, shape: BatchShape) -> None:
         """Give it the memory that all workers write to."""
         self._batch = (batch, shape)
-        self._insist(self._send_batch, self._receive)
+        try:
+            self._send_batch()
+            self._receive()
+        except _LostWorkerError as lost:
+            self._restart(lost)
 
     def send(self, command: str, *args: Any) -> None:
         """Ask for something; :meth:`receive` gets the answer."""
@@ -208,15 +216,15 @@ class WorkerHandle:
         with contextlib.suppress(OSError):
             reduction.send_handle(self._pipe, batch.fd, self._process.pid)
 
-    def _insist(
-        self, ask: Callable[[], None], wait: Callable[[], Any], restarts_by_itself: bool = False
-    ) -> Any:
-        try:
-            ask()
-            return wait()
-        except _LostWorkerError as lost:
-            self._restart(lost, with_greeting_only=restarts_by_itself)
-            return None
+    def _check_could_begin(self, lost: _LostWorkerError) -> None:
+        """A process that Python itself ended before it had anything to do would do so again."""
+        assert self._process is not None
+        if (self._process.exitcode or 0) > 0:
+            raise WorkerError(
+                f"the worker of {self._names} {lost} before it could begin; what it printed stands "
+                'above. A script that makes envs needs `if __name__ == "__main__":` around what it '
+                "runs, because workers import it"
+            )
 
     def _restart_and_repeat(self, lost: _LostWorkerError) -> Any:
         """A new process in the old one's place. :returns: The answer that was waited for."""
@@ -228,7 +236,7 @@ class WorkerHandle:
             return self.receive()
         return answer
 
-    def _restart(self, lost: _LostWorkerError, with_greeting_only: bool = False) -> Any:
+    def _restart(self, lost: _LostWorkerError) -> Any:
         """Start anew until it works. :returns: The answer to the journal's last command."""
         if self._journal is None:
             raise WorkerError(f"the worker of {self._names} {lost} and cannot be restarted")
@@ -241,7 +249,7 @@ class WorkerHandle:
                 self.end()
                 self.start()
                 self._read_greeting()
-                return None if with_greeting_only else self._replay()
+                return None if self._batch is None else self._replay()
             except _LostWorkerError as lost_again:
                 lost = lost_again
             finally:

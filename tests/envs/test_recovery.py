@@ -7,6 +7,8 @@ import functools
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -84,7 +86,7 @@ def test_kills_during_recovery(airstriker: str, undisturbed: list[Any]) -> None:
         rng = random.Random(0)
         while not is_over.wait(rng.uniform(0.2, 1.2)):
             for pid in venv.worker_pids:
-                if pid and rng.random() < 0.6:
+                if pid and rng.random() < 0.3:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -151,6 +153,20 @@ def test_a_worker_that_keeps_dying_ends_the_run() -> None:
         venv.step(np.zeros(1, dtype=int))
     assert venv.n_restarts == MAX_RESTARTS_IN_A_ROW
     venv.close()
+
+
+def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from sonic_sb3 import make_vec_env\nmake_vec_env('Airstriker-Genesis-v0', n_envs=1)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert result.returncode == 1
+    assert "before it could begin" in result.stderr
+    assert 'needs `if __name__ == "__main__":`' in result.stderr
+    assert "it is restarted" not in result.stderr
 
 
 class Forgetful(DiesOnStep):
