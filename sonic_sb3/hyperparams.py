@@ -40,8 +40,8 @@ def _check_schedule(value: Any) -> Any:
 def _to_number(value: Any) -> float:
     try:
         number = float(not_bool(value))
-    except (TypeError, ValueError):
-        raise ValueError(f"expected a number or lin_NUMBER, got {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"expected a number or lin_NUMBER, got {value!r:.80}") from None
     if not math.isfinite(number) or number <= 0:
         raise ValueError(f"expected a finite number above 0, got {value!r}")
     return number
