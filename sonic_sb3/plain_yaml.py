@@ -55,7 +55,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 _NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-_TOO_MUCH = f"expected at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
+_TOO_MUCH = f"expected plain YAML of at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

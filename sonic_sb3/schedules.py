@@ -83,8 +83,8 @@ def _to_number(value: Any) -> float:
         if isinstance(value, bool):
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"expected a number or lin_NUMBER, got {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"expected a number or lin_NUMBER, got {value!r:.80}") from None
     if not math.isfinite(number) or number <= 0:
         raise ValueError(f"expected a finite number above 0, got {value!r}")
     return number

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, Hyperparameters
-from sonic_sb3.errors import SettingsError
+from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo
 from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
@@ -60,9 +60,12 @@ def read_settings(
     :raises SonicError: Something is missing, unknown or out of range.
     """
     settings = validate(TrainSettings, manifest["settings"], f"{source}: settings")
-    check_algo(settings.algo)
-    find_game(settings.env)
-    resolve_levels(settings.env, settings.levels)
+    try:
+        check_algo(settings.algo)
+        find_game(settings.env)
+        resolve_levels(settings.env, settings.levels)
+    except SonicError as error:
+        raise type(error)(f"{source}: settings: {error}") from error
     written = manifest.get("hyperparameters")
     if not isinstance(written, dict):
         raise SettingsError(f"{source}: expected a mapping under 'hyperparameters'")
