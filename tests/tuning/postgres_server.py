@@ -7,12 +7,16 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 HOW_TO_GET_ONE = "no PostgreSQL server here: install Debian's package postgresql"
 
@@ -51,6 +55,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _dies_with_parent() -> list[str]:
+    """A prefix of a command; empty where util-linux is missing."""
+    return ["setpriv", "--pdeathsig", "QUIT"] if shutil.which("setpriv") else []
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + 300
+    while True:
+        assert process.poll() is None, "the server ended"
+        try:
+            with psycopg.connect(server.url("postgres"), connect_timeout=10):
+                return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.2)
+
+
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
     """Make a cluster in a temporary folder, start it, stop and delete it."""
@@ -64,7 +85,7 @@ def running_server() -> Iterator[Server]:
         if user is not None:
             for path in (folder, folder / "password"):
                 shutil.chown(path, user)
-        data, log = str(folder / "data"), str(folder / "log")
+        data = str(folder / "data")
 
         def run(program: str, *arguments: str) -> None:
             subprocess.run(
@@ -78,11 +99,18 @@ def running_server() -> Iterator[Server]:
 
         password_file = f"--pwfile={folder / 'password'}"
         run("initdb", "-D", data, "-U", server.user, "-A", "scram-sha-256", password_file, "-N")
-        options = f"-p {server.port} -h 127.0.0.1 -k '' -c fsync=off"
-        run("pg_ctl", "start", "-D", data, "-l", log, "-o", options, "-w", "-t", "120")
+        # However this process ends, the server ends with it. QUIT: at once.
+        command = [*_dies_with_parent(), str(programs / "postgres"), "-D", data]
+        command += ["-p", str(server.port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, user=user, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            )
         try:
+            _wait_until_ready(server, process)
             yield server
         finally:
-            run("pg_ctl", "stop", "-D", data, "-m", "immediate", "-w")
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
