@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import secrets
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sonic_sb3.errors import StudyError
 from sonic_sb3.tuning.study import OpenStudy
@@ -91,7 +95,8 @@ class Crew:
             for _ in range(self._order.n_workers):
                 self._start()
             while self._members:
-                look()
+                with _storage_may_be_away():
+                    look()
                 deadline_s = self._order.deadline_s
                 if deadline_s is not None and time.monotonic() >= deadline_s:
                     return False
@@ -102,7 +107,8 @@ class Crew:
             return True
         finally:
             self._end()
-            look()
+            with _storage_may_be_away():
+                look()
 
     def _start(self) -> None:
         context = _worker_context()
@@ -138,7 +144,8 @@ class Crew:
         if code == 0:
             return
         self.n_deaths += 1
-        self._study.slots.give_back_all(member.owner)
+        with _storage_may_be_away():
+            self._study.slots.give_back_all(member.owner)
         is_short = time.monotonic() - member.started_s < _MIN_LIFE_S
         self._n_short_lives = self._n_short_lives + 1 if is_short else 0
         if self._n_short_lives > _MAX_SHORT_LIVES * self._order.n_workers:
@@ -165,8 +172,14 @@ class Crew:
                 if member.process.is_alive():
                     member.process.kill()
                     member.process.join()
-                self._study.slots.give_back_all(member.owner)
+                with _storage_may_be_away():
+                    self._study.slots.give_back_all(member.owner)
             self._members.clear()
+
+
+def _storage_may_be_away() -> contextlib.suppress:
+    """A database that is restarted ends no study: workers begin anew, leases run out."""
+    return contextlib.suppress(SQLAlchemyError, StorageInternalError)
 
 
 def _worker_context() -> Any:
