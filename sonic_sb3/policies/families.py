@@ -10,17 +10,7 @@ from sb3_contrib.qrdqn.policies import QRDQNPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
 
-from sonic_sb3.errors import unknown_name
-from sonic_sb3.policies.features import EXTRACTORS, SeparableConv2d
-
-
-def _extractor_kwargs(extractor: str, features_dim: int) -> dict[str, Any]:
-    if extractor not in EXTRACTORS:
-        raise unknown_name("extractor", extractor, EXTRACTORS)
-    return {
-        "features_extractor_class": EXTRACTORS[extractor],
-        "features_extractor_kwargs": {"features_dim": features_dim},
-    }
+from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
 
 
 class SonicDQNPolicy(DQNPolicy):
@@ -47,7 +37,7 @@ class SonicDQNPolicy(DQNPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= _extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
 
@@ -75,7 +65,7 @@ class SonicQRDQNPolicy(QRDQNPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= _extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
 
@@ -103,7 +93,7 @@ class SonicRecurrentPolicy(RecurrentActorCriticCnnPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= _extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import nn
+
+from sonic_sb3.errors import unknown_name
 
 
 class SeparableConv2d(nn.Module):
@@ -148,3 +152,19 @@ EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {
     "blog": BlogCNN,
     "nature": NatureCNN,
 }
+
+
+def extractor_kwargs(extractor: str, features_dim: int) -> dict[str, Any]:
+    """
+    What an SB3 policy is told to use an extractor.
+
+    :param extractor: A name of :data:`EXTRACTORS`.
+    :param features_dim: Width of its last layer.
+    :raises UnknownNameError: There is no such extractor.
+    """
+    if extractor not in EXTRACTORS:
+        raise unknown_name("extractor", extractor, EXTRACTORS)
+    return {
+        "features_extractor_class": EXTRACTORS[extractor],
+        "features_extractor_kwargs": {"features_dim": features_dim},
+    }

@@ -12,7 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from sonic_sb3.errors import SettingsError, unknown_name
-from sonic_sb3.policies.features import EXTRACTORS, SeparableConv2d
+from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
@@ -50,8 +50,7 @@ class SonicPolicy(ActorCriticCnnPolicy):
         runs_fast: bool = True,
         **kwargs: Any,
     ) -> None:
-        if extractor not in EXTRACTORS:
-            raise unknown_name("extractor", extractor, EXTRACTORS)
+        told = extractor_kwargs(extractor, features_dim)
         if precision not in PRECISIONS:
             raise unknown_name("precision", precision, PRECISIONS)
         if precision != "float32" and not runs_fast:
@@ -63,8 +62,7 @@ class SonicPolicy(ActorCriticCnnPolicy):
             observation_space,
             action_space,
             lr_schedule,
-            features_extractor_class=EXTRACTORS[extractor],
-            features_extractor_kwargs={"features_dim": features_dim},
+            **told,
             **kwargs,
         )
 
