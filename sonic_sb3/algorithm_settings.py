@@ -104,7 +104,7 @@ class NetworkKwargs(StrictSettings):
 class PolicyKwargs(NetworkKwargs):
     """Keyword arguments of :class:`sonic_sb3.policies.SonicPolicy`."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     runs_fast: bool = True
 
 

@@ -45,6 +45,7 @@ from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import OnFullDisk, on_full_disk
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plots import plot_learning_curve
+from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
 from sonic_sb3.runs import check_can_be_built
@@ -230,6 +231,7 @@ def _prepare(
             seed=job.settings.seed,
             device=job.settings.device,
         )
+        _keep_precision(model, job.folder, manifest)
         if job.settings.init_run is not None:
             load_policy_weights(model.policy, job.folder.init_model)
         model.set_logger(_make_logger(job, manifest))
@@ -237,6 +239,20 @@ def _prepare(
         vec_env.close()
         raise
     return model
+
+
+def _keep_precision(
+    model: BaseAlgorithm, folder: RunFolder, manifest: dict[str, Any] | None
+) -> None:
+    """A run that began in one precision goes on in it, also where ``auto`` means another."""
+    if manifest is None or not isinstance(model.policy, SonicPolicy):
+        return
+    began_with = manifest.get("precision", "float32")  # of runs from before it was recorded
+    if not isinstance(began_with, str):
+        raise RunFolderError(
+            f"{folder.manifest}: precision: expected a name, got {began_with!r:.80}"
+        )
+    model.policy.use_precision(began_with)
 
 
 def _learn_and_evaluate(
@@ -383,6 +399,7 @@ def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
         "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
         "tensorboard_mark": tensorboard_log and claim_folder(_tensorboard_folder(job, None)),
         "device": str(model.device),
+        "precision": getattr(model.policy, "precision", "float32"),
         "rom_sha1": rom_sha1(job.settings.env),
         "started_at": _now(),
         **describe_machine(),

@@ -11,10 +11,9 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
-from sonic_sb3.errors import SettingsError, unknown_name
+from sonic_sb3.errors import SettingsError
 from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
-
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+from sonic_sb3.policies.precision import DTYPES, settled_precision
 
 
 class SonicPolicy(ActorCriticCnnPolicy):
@@ -30,8 +29,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
     :param lr_schedule: Learning rate as a function of the remaining progress.
     :param extractor: A name of :data:`EXTRACTORS`.
     :param features_dim: Width of the last shared layer.
-    :param precision: ``float32``, or ``bfloat16`` for the arithmetic of the gradient steps
-        (weights, losses and the optimiser stay in float32).
+    :param precision: Of the arithmetic of the gradient steps: ``float32``, ``bfloat16`` (weights,
+        losses and the optimiser stay in float32), or ``auto``: ``bfloat16`` where the device
+        computes in it.
     :param runs_fast: Keep images channels last in memory and fuse the optimiser's step; results are
         those of SB3 up to rounding. Off, they are those of SB3 to the bit.
     :param kwargs: As ``ActorCriticCnnPolicy`` takes them.
@@ -51,12 +51,8 @@ class SonicPolicy(ActorCriticCnnPolicy):
         **kwargs: Any,
     ) -> None:
         told = extractor_kwargs(extractor, features_dim)
-        if precision not in PRECISIONS:
-            raise unknown_name("precision", precision, PRECISIONS)
-        if precision != "float32" and not runs_fast:
-            raise SettingsError(f"precision {precision}: expected runs_fast, which it is a part of")
-        self._autocast_dtype = PRECISIONS[precision]
         self._runs_fast = runs_fast
+        self.use_precision(precision)
         kwargs.setdefault("net_arch", [])
         super().__init__(
             observation_space,
@@ -76,6 +72,23 @@ class SonicPolicy(ActorCriticCnnPolicy):
                 module.learns_composed &= self._runs_fast
         if self._runs_fast:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def use_precision(self, precision: str) -> None:
+        """
+        Compute gradient steps in this precision from now on.
+
+        :raises UnknownNameError: There is no such precision.
+        :raises SettingsError: It is a part of ``runs_fast``, which is off.
+        """
+        settled_precision(precision, "cpu")  # complains about an unknown one
+        if precision == "bfloat16" and not self._runs_fast:
+            raise SettingsError(f"precision {precision}: expected runs_fast, which it is a part of")
+        self._precision = precision if self._runs_fast else "float32"
+
+    @property
+    def precision(self) -> str:
+        """Of the gradient steps on the policy's device: ``float32`` or ``bfloat16``."""
+        return settled_precision(self._precision, self.device)
 
     def extract_features(  # type: ignore[override]  # ActorCriticPolicy has it so
         self,
@@ -101,9 +114,10 @@ class SonicPolicy(ActorCriticCnnPolicy):
 
         :returns: Values (batch, 1), log probabilities (batch,) and entropies (batch,), float32.
         """
-        if self._autocast_dtype is None:
+        dtype = DTYPES[self.precision]
+        if dtype is None:
             return super().evaluate_actions(obs, actions)
-        with torch.autocast(self.device.type, self._autocast_dtype):
+        with torch.autocast(self.device.type, dtype):
             features = self.extract_features(obs)
             assert isinstance(features, torch.Tensor)
             latent_pi, latent_vf = self.mlp_extractor(features)
