@@ -24,7 +24,8 @@ from sonic_sb3.plots import read_monitor
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import Run, load_run
 from sonic_sb3.settings import TrainSettings
-from sonic_sb3.training import Output, resume, train
+from sonic_sb3.training import resume, train
+from sonic_sb3.training_job import Output
 
 CONTEST_TIMESTEPS = 1_000_000
 # What the contest prescribes about the env; everything else is the agent's own affair.

@@ -126,7 +126,8 @@ def _main(argv: Sequence[str] | None) -> int:
 
     from sonic_sb3.evaluation import summarise
     from sonic_sb3.run_folder import open_run_folder
-    from sonic_sb3.training import Output, resume, train
+    from sonic_sb3.training import resume, train
+    from sonic_sb3.training_job import Output
 
     output = Output(
         log_folder=Path(args.log_folder),

@@ -5,29 +5,17 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import CallbackList
-from stable_baselines3.common.logger import (
-    HumanOutputFormat,
-    KVWriter,
-    Logger,
-)
 
-from sonic_sb3.action_sets import action_names
-from sonic_sb3.actors import make_actor
 from sonic_sb3.algorithm_settings import Hyperparameters
-from sonic_sb3.atomic_files import remove_unfinished, write_json
+from sonic_sb3.atomic_files import remove_unfinished
 from sonic_sb3.callbacks import (
-    EVALUATION_SEED_OFFSET,
     Checkpoints,
     Evaluations,
     GameStatistics,
@@ -38,20 +26,28 @@ from sonic_sb3.callbacks import (
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
-from sonic_sb3.evaluation import EvaluationResult, evaluate, to_json
-from sonic_sb3.event_files import TensorBoardFile, check_claim, claim_folder, cut_event_files
+from sonic_sb3.evaluation import EvaluationResult
+from sonic_sb3.event_files import check_claim, cut_event_files
+from sonic_sb3.final_evaluation import evaluate_trained
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
-from sonic_sb3.full_disk import OnFullDisk, on_full_disk
+from sonic_sb3.full_disk import on_full_disk
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plots import plot_learning_curve
-from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.rom_files import find_rom, rom_sha1
-from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder, describe_machine
+from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder
+from sonic_sb3.run_records import (
+    keep_precision,
+    make_logger,
+    make_manifest,
+    tensorboard_folder,
+    timestamp,
+)
 from sonic_sb3.runs import check_can_be_built
 from sonic_sb3.settings import TrainSettings, read_settings
 from sonic_sb3.stages import Stages, check_stages, stage_at, stage_env_kwargs, stage_levels
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
+from sonic_sb3.training_job import Job, Output
 from sonic_sb3.training_snapshot import (
     KeepSnapshots,
     open_replay_files,
@@ -62,29 +58,6 @@ from sonic_sb3.video import record_video
 
 # Of algorithms whose rollouts take a tenth of a second or less.
 _ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100, "random": 20, "right": 20, "jerk": 20}
-
-
-@dataclass(frozen=True)
-class Output:
-    """
-    Where a run writes and how much it says; nothing here changes its result.
-
-    :param log_folder: LOGS of ``LOGS/ALGO/ENV_k``.
-    :param tensorboard_log: Another place for TensorBoard's files than the run folder.
-    :param shows_progress: A progress bar on standard error.
-    :param verbose: 1 prints SB3's table after each rollout.
-    :param arguments: The command's options, for ``args.yml``.
-    :param on_full_disk: Stop at a file that cannot be written, or wait until it can.
-    :param number: The k of ``ENV_k``; ``None`` for the next free one.
-    """
-
-    log_folder: Path
-    tensorboard_log: Path | None = None
-    shows_progress: bool = False
-    verbose: int = 0
-    arguments: dict[str, Any] | None = None
-    on_full_disk: OnFullDisk = "stop"
-    number: int | None = None
 
 
 def check_device(device: str) -> None:
@@ -102,25 +75,6 @@ def check_device(device: str) -> None:
             f"device {device!r}: expected 'auto', 'cpu' or a device that torch can use here "
             f"({reason})"
         ) from error
-
-
-@dataclass(frozen=True)
-class Job:
-    """
-    What one run consists of.
-
-    :param settings: What to do.
-    :param hyperparameters: What to do it with.
-    :param folder: Where.
-    :param output: What to show.
-    :param callbacks: More callbacks with a memory (``training_snapshot.Resumable``).
-    """
-
-    settings: TrainSettings
-    hyperparameters: Hyperparameters
-    folder: RunFolder
-    output: Output
-    callbacks: Sequence[Any] = ()
 
 
 def train(
@@ -186,12 +140,12 @@ def resume(
         n_done = snapshot["counters"]["num_timesteps"] if snapshot else 0
         if snapshot is not None:
             os.truncate(folder.monitor, snapshot["monitor_bytes"])
-        tensorboard = _tensorboard_folder(job, manifest)
+        tensorboard = tensorboard_folder(job, manifest)
         if tensorboard != folder.tensorboard:
             check_claim(tensorboard, manifest.get("tensorboard_mark"))
         cut_event_files(tensorboard, n_done)
         model = _prepare(job, snapshot is not None, n_done, manifest)
-        note = {"at": _now(), "n_timesteps": n_done, "command": command_line()}
+        note = {"at": timestamp(), "n_timesteps": n_done, "command": command_line()}
         earlier = manifest.get("resumed")
         manifest["resumed"] = [*(earlier if isinstance(earlier, list) else []), note]
         folder.write_manifest(manifest)
@@ -202,7 +156,7 @@ def _begin(job: Job, init_model_sha256: str | None) -> tuple[BaseAlgorithm, dict
     """Everything that a run needs, and its manifest on disk."""
     model = _prepare(job, appends=False)
     try:
-        manifest = {**_make_manifest(job, model), "init_model_sha256": init_model_sha256}
+        manifest = {**make_manifest(job, model), "init_model_sha256": init_model_sha256}
         job.folder.write_settings(job.output.arguments or {}, job.hyperparameters.written())
         job.folder.write_manifest(manifest)
     except BaseException:
@@ -231,28 +185,14 @@ def _prepare(
             seed=job.settings.seed,
             device=job.settings.device,
         )
-        _keep_precision(model, job.folder, manifest)
+        keep_precision(model, job.folder, manifest)
         if job.settings.init_run is not None:
             load_policy_weights(model.policy, job.folder.init_model)
-        model.set_logger(_make_logger(job, manifest))
+        model.set_logger(make_logger(job, manifest))
     except BaseException:
         vec_env.close()
         raise
     return model
-
-
-def _keep_precision(
-    model: BaseAlgorithm, folder: RunFolder, manifest: dict[str, Any] | None
-) -> None:
-    """A run that began in one precision goes on in it, also where ``auto`` means another."""
-    if manifest is None or not isinstance(model.policy, SonicPolicy):
-        return
-    began_with = manifest.get("precision", "float32")  # of runs from before it was recorded
-    if not isinstance(began_with, str):
-        raise RunFolderError(
-            f"{folder.manifest}: precision: expected a name, got {began_with!r:.80}"
-        )
-    model.policy.use_precision(began_with)
 
 
 def _learn_and_evaluate(
@@ -290,9 +230,8 @@ def _learn_and_conclude(
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
-    with blaming_numbers(model):
-        result = _evaluate_at_end(model, settings, job.hyperparameters, folder)
-    manifest["finished_at"] = _now()
+    result = _evaluate_at_end(job, model) if settings.eval_episodes > 0 else None
+    manifest["finished_at"] = timestamp()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
     shutil.rmtree(folder.replay, ignore_errors=True)
@@ -367,45 +306,6 @@ def _make_training_env(job: Job, stage: int, appends: bool) -> EpisodeMonitor:
     )
 
 
-def _make_logger(job: Job, manifest: dict[str, Any] | None) -> Logger:
-    tensorboard = _tensorboard_folder(job, manifest)
-    writers: list[KVWriter] = [TensorBoardFile(tensorboard)]
-    if job.output.verbose:
-        writers.append(HumanOutputFormat(sys.stdout))
-    return Logger(str(tensorboard), writers)
-
-
-def _tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
-    """The run's own folder, or the one that was asked for when it was started."""
-    given = manifest.get("tensorboard_log") if manifest else job.output.tensorboard_log
-    if given is None:
-        return job.folder.tensorboard
-    if not isinstance(given, str | Path):
-        raise RunFolderError(
-            f"{job.folder.manifest}: tensorboard_log: expected a folder or null, got {given!r:.80}"
-        )
-    number = job.folder.path.name.rpartition("_")[2]
-    return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
-
-
-def _make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
-    tensorboard_log = job.output.tensorboard_log
-    return {
-        "format": 1,
-        "settings": job.settings.model_dump(mode="json"),
-        "hyperparameters": job.hyperparameters.written(),
-        "command": command_line(),
-        "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
-        "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
-        "tensorboard_mark": tensorboard_log and claim_folder(_tensorboard_folder(job, None)),
-        "device": str(model.device),
-        "precision": getattr(model.policy, "precision", "float32"),
-        "rom_sha1": rom_sha1(job.settings.env),
-        "started_at": _now(),
-        **describe_machine(),
-    }
-
-
 def _make_resumable_callbacks(job: Job) -> list[Any]:
     settings = job.settings
     callbacks: list[Any] = []
@@ -417,36 +317,18 @@ def _make_resumable_callbacks(job: Job) -> list[Any]:
     return callbacks
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _evaluate_at_end(
-    model: BaseAlgorithm,
-    settings: TrainSettings,
-    hyperparameters: Hyperparameters,
-    folder: RunFolder,
-) -> EvaluationResult | None:
-    if settings.eval_episodes == 0:
-        return None
-    seed = settings.seed + 2 * EVALUATION_SEED_OFFSET
-    result = evaluate(
-        make_actor(model.policy),
-        settings.env,
-        settings.levels,
-        hyperparameters,
-        n_episodes=settings.eval_episodes,
-        seed=seed,
-    )
-    names = action_names(hyperparameters.env_kwargs.actions, settings.env)
-    facts = {
-        "env": settings.env,
-        "seed": seed,
-        "deterministic": False,
-        "checkpoint": None,
-        "action_names": names,
-    }
-    write_json(folder.evaluation, to_json(result.episodes, **facts))
+def _evaluate_at_end(job: Job, model: BaseAlgorithm) -> EvaluationResult:
+    settings, folder = job.settings, job.folder
+    with blaming_numbers(model):
+        result = evaluate_trained(
+            model.policy,
+            folder,
+            job.hyperparameters,
+            env_id=settings.env,
+            levels=settings.levels,
+            n_episodes=settings.eval_episodes,
+            training_seed=settings.seed,
+        )
     best = result.best_episode
     record_video(folder.video, settings.env, best.level, result.best_input_movie)
     return result

@@ -20,16 +20,15 @@ from optuna.trial import Trial
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from sonic_sb3.actors import make_actor
 from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import write_json
-from sonic_sb3.callbacks import EVALUATION_SEED_OFFSET
 from sonic_sb3.errors import RunFolderError, StudyError
-from sonic_sb3.evaluation import evaluate, to_json
+from sonic_sb3.final_evaluation import evaluate_trained
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import load_run
 from sonic_sb3.settings import TrainSettings
-from sonic_sb3.training import Output, resume, train
+from sonic_sb3.training import resume, train
+from sonic_sb3.training_job import Output
 from sonic_sb3.tuning.figures import level_values
 from sonic_sb3.tuning.reports import TrainingReports
 from sonic_sb3.tuning.settings import StudySettings
@@ -176,17 +175,15 @@ class TrialRun:
     def _evaluate(self, run: RunFolder, seed: int) -> list[dict[str, Any]]:
         """Episodes under sticky frame skip, as `train` plays them at its end, without a video."""
         if not run.evaluation.is_file():
-            seed += 2 * EVALUATION_SEED_OFFSET
-            result = evaluate(
-                make_actor(load_run(run.path).load_policy()),
-                self.settings.env,
-                self.settings.levels,
+            evaluate_trained(
+                load_run(run.path).load_policy(),
+                run,
                 self.hyperparameters,
+                env_id=self.settings.env,
+                levels=self.settings.levels,
                 n_episodes=self.settings.eval_episodes,
-                seed=seed,
+                training_seed=seed,
             )
-            facts = {"env": self.settings.env, "seed": seed, "deterministic": False}
-            write_json(run.evaluation, to_json(result.episodes, **facts, checkpoint=None))
         episodes: list[dict[str, Any]] = json.loads(run.evaluation.read_text(encoding="utf-8"))[
             "episodes"
         ]

@@ -19,6 +19,7 @@ import sonic_sb3
 from sonic_sb3.envs.actions import SonicDiscretizer
 from sonic_sb3.envs.observations import WarpFrame
 from sonic_sb3.errors import EmulatorError, RomError, SettingsError, UnknownNameError
+from sonic_sb3.rom_files import integration_dir
 
 OWN_ROM_GAMES = [
     "SonicTheHedgehog-Genesis-v0",
@@ -73,41 +74,69 @@ def test_time_limit_truncates(airstriker: str) -> None:
     assert info["game_time_s"] == pytest.approx(20 / 60)
 
 
-def play_stock(game: str, n_steps: int) -> list[Any]:
+def make_stock(game: str, **kwargs: Any) -> Any:
     """stable-retro's own env and example wrapper, the random draws of the frame skip as ours."""
-    env = stable_retro.make(game, render_mode="rgb_array")
+    env = stable_retro.make(game, render_mode="rgb_array", **kwargs)
     frame_skip = StockFrameSkip(env, n=4, stickprob=0.25)
     frame_skip.rng = type("Draws", (), {"rand": lambda _: env.np_random.random()})()
-    env = WarpFrame(SonicDiscretizer(frame_skip))
-    return play(env, n_steps)
+    return WarpFrame(SonicDiscretizer(frame_skip))
 
 
-def play(env: Any, n_steps: int) -> list[Any]:
-    actions = np.random.default_rng(0).integers(0, 7, n_steps)
-    rows = [env.reset(seed=5)[0].tobytes()]
-    for action in actions:
+def draw_actions(n_steps: int) -> Any:
+    """All of them, mostly to the right and up, so that levels are seen and lives are lost."""
+    weights = [0.05, 0.45, 0.05, 0.1, 0.05, 0.05, 0.25]
+    return np.random.default_rng(0).choice(7, n_steps, p=weights)
+
+
+def play(env: Any, n_steps: int) -> tuple[list[Any], list[float], list[dict[str, Any]]]:
+    """Pictures and ends, rewards, infos."""
+    rows: list[Any] = [env.reset(seed=5)[0].tobytes()]
+    rewards, infos = [], []
+    for action in draw_actions(n_steps):
         obs, reward, terminated, truncated, info = env.step(action)
-        rows.append((obs.tobytes(), reward, terminated, truncated, info["score"], info["lives"]))
+        rows.append((obs.tobytes(), terminated, truncated))
+        rewards.append(reward)
+        infos.append(info)
         if terminated or truncated:
             rows.append(env.reset()[0].tobytes())
     env.close()
-    return rows
+    return rows, rewards, infos
 
 
-def test_equals_stable_retros_own_env(airstriker: str) -> None:
-    ours = play(sonic_sb3.make_env(airstriker), 1500)
-    stock = play_stock(airstriker, 1500)
-    assert [row for row in stock if len(row) != 6] != []
-    assert ours == stock
+def select(infos: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
+    return [tuple(info[name] for name in names) for info in infos]
+
+
+def test_equals_stable_retros_own_env_on_airstriker(airstriker: str) -> None:
+    rows, rewards, infos = play(sonic_sb3.make_env(airstriker), 5000)
+    stock_rows, stock_rewards, stock_infos = play(make_stock(airstriker), 5000)
+    assert sum(isinstance(row, bytes) for row in stock_rows) > 5, "several episodes"
+    assert rows == stock_rows
+    assert rewards == stock_rewards
+    assert select(infos, "score", "lives") == select(stock_infos, "score", "lives")
+
+
+def test_equals_stable_retros_own_env_on_pangolin_dash() -> None:
+    """There the scenario's Lua script is the oracle of rewards and ends."""
+    game, level = "PangolinDash-Genesis-v0", "CanopyZone.Act1"
+    integrations = stable_retro.data.Integrations
+    integrations.add_custom_path(str(integration_dir(game).parent))
+    stock = make_stock(game, state=level, inttype=integrations.ALL, scenario="contest")
+    stock_rows, stock_rewards, stock_infos = play(stock, 5000)
+    rows, rewards, infos = play(sonic_sb3.make_env(game, level=level), 5000)
+    assert sum(isinstance(row, bytes) for row in stock_rows) > 5, "several episodes"
+    assert rows == stock_rows
+    np.testing.assert_allclose(rewards, stock_rewards, rtol=1e-5, atol=1e-3)  # single precision
+    facts = ("score", "lives", "rings", "x", "y")
+    assert select(infos, *facts) == select(stock_infos, *facts)
 
 
 def test_two_envs_share_the_process(airstriker: str) -> None:
-    alone = play(sonic_sb3.make_env(airstriker), 200)
+    alone, _, _ = play(sonic_sb3.make_env(airstriker), 200)
     first, second = sonic_sb3.make_env(airstriker), sonic_sb3.make_env(airstriker)
-    actions = np.random.default_rng(0).integers(0, 7, 200)
     for env in (first, second):
         env.reset(seed=5)
-    for index, action in enumerate(actions):
+    for index, action in enumerate(draw_actions(200)):
         one, other = first.step(action), second.step(action)
         assert one[0].tobytes() == other[0].tobytes() == alone[index + 1][0]
 
