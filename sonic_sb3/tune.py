@@ -69,6 +69,13 @@ def _add_study_options(parser: Parser) -> None:
     add("--n-seeds", type=int, default=None, help="trainings per trial (default: 2)")
     add("--seed", type=int, default=None, help="of samplers and trainings")
     add("--space", default=None, metavar="FILE", help="search space (default: the algorithm's)")
+    add(
+        "--warm-start",
+        default=None,
+        metavar="BUNDLE",
+        help="a bundle, hyperparameters file or named configuration to try right after the "
+        "hyperparameters that the study starts from",
+    )
     add("--sampler", default=None, help="tpe, random or gp (default: tpe)")
     add("--pruner", default=None, help="hyperband, median, wilcoxon or none (default: hyperband)")
     add("--objective", default=None, help="completion, progress, contest_score or score")

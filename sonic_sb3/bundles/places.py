@@ -90,24 +90,10 @@ def load_conf_file(
     bundle = open_bundle(bundle_path)
     if bundle.subject.algo != algo:
         raise SettingsError(
-            f"--conf-file: {bundle_path} has hyperparameters of {bundle.subject.algo}, expected "
+            f"{bundle_path} has hyperparameters of {bundle.subject.algo}, expected "
             f"those of {algo}: add --algo {bundle.subject.algo}"
         )
     return bundle.choose_hyperparameters(env_id, overrides)
-
-
-def read_warm_start(name: str | Path, algo: str, env_id: str) -> Hyperparameters:
-    """
-    The hyperparameters of a bundle from which a study may start.
-
-    :param name: As for :func:`find_bundle`.
-    :param algo: The study's algorithm.
-    :param env_id: The study's game.
-    :raises SonicError: There is none, it is of another algorithm, or not valid.
-    """
-    if find_bundle(name) is None:
-        open_named_bundle(name)
-    return load_conf_file(algo, env_id, str(name))
 
 
 def install(bundle: Bundle, *, replaces: bool = False) -> list[Path]:

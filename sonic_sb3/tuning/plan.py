@@ -11,7 +11,8 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 
-from sonic_sb3.algorithm_settings import EnvKwargs
+from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, EnvKwargs
+from sonic_sb3.bundles.places import load_conf_file
 from sonic_sb3.errors import SettingsError, StudyError, unknown_name
 from sonic_sb3.games import default_game_id, find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo, load_hyperparameters, parse_overrides
@@ -28,7 +29,7 @@ from sonic_sb3.tuning.settings import (
     StudySettings,
     check_study_name,
 )
-from sonic_sb3.tuning.space import default_space, load_space
+from sonic_sb3.tuning.space import Point, check_space, default_space, load_space
 from sonic_sb3.tuning.storage import NoStudyError, parse_storage_url, sqlite_url
 from sonic_sb3.tuning.study import GRACE_S, OpenStudy, best_candidates, create_or_join, open_study
 
@@ -54,6 +55,7 @@ class Asked:
     :param sampler: Who proposes.
     :param pruner: Who gives up.
     :param space: A file.
+    :param warm_start: A bundle, hyperparameters file or named configuration to try as well.
     :param conf_file: A hyperparameters file.
     :param hyperparams: ``key:value`` words.
     :param env_kwargs: ``key:value`` words.
@@ -71,6 +73,7 @@ class Asked:
     sampler: str | None = None
     pruner: str | None = None
     space: str | None = None
+    warm_start: str | None = None
     conf_file: str | None = None
     hyperparams: Sequence[str] = ()
     env_kwargs: Sequence[str] = ()
@@ -125,6 +128,8 @@ def begin_or_join(place: StudyPlace, asked: Asked, grace_s: float = GRACE_S) -> 
     given = [key for key in StudySettings.model_fields if getattr(asked, key, None) is not None]
     if _names_hyperparameters(asked):
         given.append("hyperparameters")
+    if asked.warm_start is not None:
+        given.append("first_points")
     given.append("rom_sha1")
     plain = settings.model_dump(mode="json")
     try:
@@ -219,6 +224,24 @@ def _find_recorded(place: StudyPlace) -> StudySettings | None:
     return study.settings
 
 
+def _first_points(values: dict[str, Any], warm_start: str | None) -> list[Point]:
+    """Tried first is what is known to work: what the study starts from, and the warm start."""
+    algo, env = values["algo"], values["env"]
+    space = check_space(values["space"], "the study's space", algo, values["hyperparameters"])
+    known = [validate(ALGORITHM_SETTINGS[algo], values["hyperparameters"], "hyperparameters")]
+    if warm_start is not None:
+        known.append(load_conf_file(algo, env, warm_start))
+    points: list[Point] = []
+    for one in known:
+        settings = one.model_dump(mode="json")
+        if settings["env_kwargs"]["actions"] is None:
+            settings["env_kwargs"]["actions"] = find_game(env).default_actions
+        point = space.point_of(settings)
+        if point not in points:
+            points.append(point)
+    return points
+
+
 def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any]:
     """All settings: as given, else as recorded, else the defaults."""
     for name, known in _CHOICES.items():
@@ -238,6 +261,8 @@ def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any
     if recorded is None or asked.space:
         path = Path(asked.space) if asked.space else default_space(algo)
         values["space"] = load_space(path, algo, values["hyperparameters"]).written()
+    if recorded is None or asked.warm_start:
+        values["first_points"] = _first_points(values, asked.warm_start)
     n_levels = len(values["levels"])
     defaults = {
         "n_seeds": 2,

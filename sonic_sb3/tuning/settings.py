@@ -20,7 +20,12 @@ PRUNERS = ("hyperband", "median", "wilcoxon", "none")
 N_REPORTS = 20  # during one training
 CONFIRMATION_SEED_OFFSET = 10_000  # no training of the study has these seeds
 MAX_SEED = 2**30
-_OPTIONS = {"n_timesteps": "-n", "hyperparameters": "--conf-file or -params", "rom_sha1": "the ROM"}
+_OPTIONS = {
+    "n_timesteps": "-n",
+    "first_points": "--warm-start",
+    "hyperparameters": "--conf-file or -params",
+    "rom_sha1": "the ROM",
+}
 _NAME = re.compile(r"[\w][\w.-]{0,99}")
 
 
@@ -42,7 +47,8 @@ class StudySettings(StrictSettings):
 
     ``objective`` is the figure of an evaluation's episode, ``area`` says that its mean during
     training counts and not that at the end. A study with ``candidates`` proposes nothing: it trains
-    each of them with every one of its ``n_seeds`` seeds.
+    each of them with every one of its ``n_seeds`` seeds. ``first_points`` are tried before the
+    sampler is asked; what one of them leaves open the sampler chooses.
     """
 
     algo: str
@@ -59,6 +65,7 @@ class StudySettings(StrictSettings):
     hyperparameters: dict[str, Any]
     space: dict[str, Any]
     rom_sha1: str
+    first_points: tuple[dict[str, Scalar], ...] = ()
     candidates: tuple[Candidate, ...] = ()
 
     @property

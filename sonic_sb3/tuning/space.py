@@ -106,6 +106,23 @@ class Parameter(StrictSettings):
         """What is set for a choice."""
         return self.choices[str(chosen)] if isinstance(self.choices, dict) else chosen
 
+    def choice_of(self, value: Any) -> Scalar | None:
+        """What would set this value; ``None`` where nothing does."""
+        is_linear = isinstance(value, str) and value.startswith("lin_")
+        if self.schedules is not None:
+            value = "linear" if is_linear else "constant"
+        if self.kind == "categorical":
+            matching = [name for name in self.names() if self.value_of(name) == value]
+            return matching[0] if matching else None
+        number = float(value.removeprefix("lin_")) if is_linear else value
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        assert self.low is not None
+        assert self.high is not None
+        if not self.low <= number <= self.high:
+            return None
+        return number if self.kind == "float" else int(number)
+
     def is_asked(self, point: Mapping[str, Scalar]) -> bool:
         """Whether its condition holds."""
         return all(
@@ -183,6 +200,22 @@ class Space:
                 point[name] = chooser.suggest_int(
                     name, int(one.low), int(one.high), step=int(one.step or 1), log=one.log
                 )
+        return point
+
+    def point_of(self, settings: Mapping[str, Any]) -> Point:
+        """
+        Where hyperparameters lie in the space; without what it cannot propose.
+
+        :param settings: All of them, defaults included, as nested mappings.
+        """
+        point: Point = {}
+        for name, one in self.parameters.items():
+            found = [get_value(settings, key) for key in one.sets or [one.schedules or name]]
+            if not one.is_asked(point) or any(value != found[0] for value in found):
+                continue
+            chosen = one.choice_of(found[0])
+            if chosen is not None:
+                point[name] = chosen
         return point
 
     def apply(self, point: Mapping[str, Scalar], base: Mapping[str, Any]) -> dict[str, Any]:

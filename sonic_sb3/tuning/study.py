@@ -93,13 +93,15 @@ class OpenStudy:
         if running:
             return Trial(study, running[0]._trial_id)
         template = optuna.trial.create_trial(
-            state=TrialState.RUNNING, **self._attributes(lease.slot)
+            state=TrialState.RUNNING, **self._attributes(lease.slot, is_first=not mine)
         )
         return Trial(study, self.storage.create_new_trial(self.study_id, template))
 
-    def _attributes(self, slot: int) -> dict[str, Any]:
+    def _attributes(self, slot: int, is_first: bool) -> dict[str, Any]:
+        first_points = self.settings.first_points
         if not self.settings.candidates:
-            return {"user_attrs": {SLOT: slot}}
+            given = first_points[slot] if is_first and slot < len(first_points) else {}
+            return {"user_attrs": {SLOT: slot}, "system_attrs": {"fixed_params": given}}
         candidate = slot % len(self.settings.candidates)
         return {
             "user_attrs": {SLOT: slot, CANDIDATE: self.settings.candidates[candidate].trial},
@@ -134,7 +136,10 @@ def _make_pruner(settings: StudySettings) -> Any:
     n_reports = settings.n_reports
     if settings.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(
-            min_resource=max(1, n_reports // 9), max_resource=n_reports, reduction_factor=3
+            # Before a third of a training the curves of these games cannot be told apart.
+            min_resource=max(1, n_reports // 3),
+            max_resource=n_reports,
+            reduction_factor=3,
         )
     if settings.pruner == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=n_reports // 4)

@@ -13,8 +13,9 @@ from sonic_sb3 import evaluate, load_run, share, train
 from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.archive import write_folder, write_zip
 from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
-from sonic_sb3.bundles.places import find_bundle, load_conf_file, read_warm_start
-from sonic_sb3.errors import SettingsError, SonicError
+from sonic_sb3.bundles.places import find_bundle, load_conf_file
+from sonic_sb3.errors import SettingsError, SonicError, StudyError
+from sonic_sb3.tuning.plan import Asked, begin_or_join, find_place
 
 GAME = "PangolinDash-Genesis-v0"
 
@@ -67,10 +68,25 @@ def test_conf_file_takes_a_bundle_for_any_game(bundle_path: Path, tmp_path: Path
     assert load_conf_file("ppo", GAME, None).n_steps > 32
 
 
-def test_a_study_may_start_from_a_bundle(bundle_path: Path) -> None:
-    assert read_warm_start(bundle_path, "ppo", GAME).n_steps == 32
-    with pytest.raises(SonicError, match="no bundle 'nowhere'"):
-        read_warm_start("nowhere", "ppo", GAME)
+def test_a_study_may_start_from_a_bundle(bundle_path: Path, tmp_path: Path) -> None:
+    asked = Asked(n_timesteps=1000, seed=1, warm_start=str(bundle_path))
+    study = begin_or_join(find_place(str(tmp_path), "s", None, asked), asked)
+    study.close()
+    base, warm = study.settings.first_points
+    assert base["learning_rate"] == 5e-4
+    assert base["learning_rate_schedule"] == "linear"
+    assert (base["actions"], base["frame_size"]) == ("contest7", 64)
+    # 32 steps and frames of 36 x 36 lie outside the space: the sampler chooses those.
+    assert not {"n_steps", "frame_size"} & set(warm)
+    assert warm["gamma"] == 0.99
+
+
+def test_a_study_is_not_joined_with_another_warm_start(bundle_path: Path, tmp_path: Path) -> None:
+    asked = Asked(n_timesteps=1000, seed=1)
+    place = find_place(str(tmp_path), "s", None, asked)
+    begin_or_join(place, asked).close()
+    with pytest.raises(StudyError, match="--warm-start"):
+        begin_or_join(place, Asked(warm_start=str(bundle_path)))
 
 
 def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any) -> None:

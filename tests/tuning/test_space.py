@@ -151,3 +151,24 @@ def test_written_space_reads_back() -> None:
     space = load_space(path, "ppo", base)
     again = check_space(yaml.safe_load(yaml.safe_dump(space.written())), "again", "ppo", base)
     assert again.parameters == space.parameters
+
+
+def test_settings_are_found_in_the_space() -> None:
+    path = search_dir() / "ppo.yml"
+    base = load_hyperparameters("ppo").written()
+    space = load_space(path, "ppo", base)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(20):
+        point = space.suggest(study.ask())
+        made = space.make("ppo", point, base).model_dump(mode="json")
+        assert space.point_of(made) == pytest.approx(point)
+
+
+def test_what_a_space_cannot_propose_is_left_open() -> None:
+    data = {"learning_rate": LEARNING_RATE, "n_epochs": {"kind": "int", "low": 2, "high": 4}}
+    space = check_space(data, "s", "ppo", BASE)
+    assert space.point_of({"learning_rate": 0.5, "n_epochs": 9}) == {}
+    assert space.point_of({"learning_rate": "lin_1e-4", "n_epochs": 3}) == {
+        "learning_rate": 1e-4,
+        "n_epochs": 3,
+    }
