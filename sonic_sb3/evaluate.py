@@ -34,7 +34,12 @@ def _make_parser() -> Parser:
     add("--deterministic", action="store_true", help="take the most probable action")
     add("--checkpoint", default=None, help="'best' or a number of timesteps (default: the last)")
     add(
-        "--video", nargs="?", const="", default=None, metavar="FILE", help="MP4 of the best episode"
+        "--video",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="FILE",
+        help="of the best episode: MP4, or a WebP picture that moves",
     )
     add(
         "--json",
@@ -69,9 +74,12 @@ def _main(argv: Sequence[str] | None) -> int:
     from sonic_sb3.action_sets import action_names
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
-    from sonic_sb3.video import record_video
+    from sonic_sb3.video import check_video_path, record_video
 
     actor, subject = _open_subject(args)
+    folder = subject.folder or Path()
+    video = Path(args.video or folder / "video.mp4")
+    check_video_path(video)  # before the episodes are played
     result = evaluate(
         actor,
         subject.env,
@@ -83,7 +91,6 @@ def _main(argv: Sequence[str] | None) -> int:
     )
     title = f"{args.run} on {subject.env} {', '.join(subject.levels)}"
     print(format_summary(title, summarise(result.episodes)))
-    folder = subject.folder or Path()
     if args.json or subject.folder:
         facts = {
             "env": subject.env,
@@ -96,7 +103,6 @@ def _main(argv: Sequence[str] | None) -> int:
         write_json(path, to_json(result.episodes, **facts))
         print(f"episodes: {path}")
     if args.video is not None:
-        video = Path(args.video or folder / "video.mp4")
         record_video(video, subject.env, result.best_episode.level, result.best_input_movie)
         print(f"video:    {video}")
     return 0

@@ -160,6 +160,15 @@ def test_evaluate_a_copied_run(ppo_run: Path, tmp_path: Path, capsys: Any) -> No
     assert "ended by: time_limit 3" in capsys.readouterr().out
 
 
+def test_a_video_may_be_a_picture_that_moves(ppo_run: Path, tmp_path: Path, capsys: Any) -> None:
+    video = tmp_path / "out.webp"
+    argv = [str(ppo_run), "-n", "1", "--json", str(tmp_path / "a.json"), "--video"]
+    assert evaluate_command.main([*argv, str(video)]) == 0
+    assert video.read_bytes()[8:12] == b"WEBP"
+    assert evaluate_command.main([*argv, str(tmp_path / "out.avi")]) == 2
+    assert "expected a name that ends in .mp4 or .webp" in capsys.readouterr().err
+
+
 def test_loaded_policy_is_the_trained_one(ppo_run: Path) -> None:
     run = sonic_sb3.load_run(ppo_run)
     policy = run.load_policy()
