@@ -103,8 +103,14 @@ def running_server() -> Iterator[Server]:
         command = [*_dies_with_parent(), str(programs / "postgres"), "-D", data]
         command += ["-p", str(server.port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
         with (folder / "log").open("wb") as log:
+            # In a session of its own: Ctrl-C is for the tests, which delete the database first.
             process = subprocess.Popen(
-                command, user=user, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+                command,
+                user=user,
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             _wait_until_ready(server, process)
