@@ -10,6 +10,8 @@ from types import GenericAlias
 
 import pdoc
 import tqdm
+from stable_baselines3.common.monitor import ResultsWriter
+from stable_baselines3.common.vec_env import vec_monitor
 
 import sonic_sb3
 
@@ -24,6 +26,7 @@ def main(output: Path) -> int:
     for name in sonic_sb3.__all__:
         # pdoc looks into the module's dictionary, where lazy names stand only once they were used.
         setattr(sonic_sb3, name, getattr(sonic_sb3, name))
+    vec_monitor.ResultsWriter = ResultsWriter  # imported for type checkers only
     tqdm.tqdm.__class_getitem__ = classmethod(GenericAlias)  # generic in its stubs only
     pdoc.render.configure(docformat="restructuredtext", footer_text=sonic_sb3.__version__)
     modules = [module.name for module in pkgutil.walk_packages(sonic_sb3.__path__, "sonic_sb3.")]
