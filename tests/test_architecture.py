@@ -62,6 +62,7 @@ LAYERS = [
         "evaluation",
         "summary_table",
         "video",
+        "video_size",
         "plots",
         "callbacks",
         "final_evaluation",

@@ -89,7 +89,7 @@ class CellRun:
                 return False
             run = self.cell.find_run()
             assert run is not None  # _next_step found it finished
-            self.files = compact_files(run)
+            self.files = compact_files(run, with_video=self.cell.shows_video)
         except SonicError as error:
             self._fail(str(error))
         return self._end()

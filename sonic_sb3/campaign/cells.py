@@ -46,12 +46,14 @@ class Cell:
     :param seed: The seed.
     :param folder: Where its run folder, its log and its lease lie.
     :param results: Where its compact results go.
+    :param shows_video: It is the one of its arm whose results hold a video.
     """
 
     plan: Plan
     seed: int
     folder: Path
     results: Path
+    shows_video: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
@@ -152,7 +154,8 @@ def make_cells(experiment: Experiment, plans: dict[str, Plan], places: Places) -
     for seed in experiment.seeds:
         for plan in plans.values():
             part = Path(plan.arm) / f"seed_{seed}"
-            cells.append(Cell(plan, seed, places.logs / part, places.results / part))
+            is_first = seed == experiment.seeds[0]
+            cells.append(Cell(plan, seed, places.logs / part, places.results / part, is_first))
     return cells
 
 

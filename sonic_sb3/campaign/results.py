@@ -2,7 +2,8 @@
 Compact results: what comparisons read of a run, small enough for a repository.
 
 A folder with the same names as a run folder and fewer files: ``manifest.json``,
-``0.monitor.csv.gz``, ``evaluations.npz`` where there is one, ``evaluation.json``.
+``0.monitor.csv.gz``, ``evaluations.npz`` where there is one, ``evaluation.json``; of an arm's first
+seed also a small ``video.mp4``.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from typing import Any
 
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.video_size import shrink_video
 
 MONITOR = "0.monitor.csv.gz"
 _MAX_EVALUATION_BYTES = 50_000_000
 _SECONDS_COLUMN = "t"
 
 
-def compact_files(run: RunFolder) -> dict[str, bytes]:
+def compact_files(run: RunFolder, *, with_video: bool = False) -> dict[str, bytes]:
     """
     The files of a run's compact results, the same bytes for the same run.
 
     :param run: A finished run.
+    :param with_video: Its video too, made small.
     :raises RunFolderError: One of them cannot be read.
+    :raises WorkerError: The video cannot be encoded.
     """
     try:
         files = {run.manifest.name: run.manifest.read_bytes()}
@@ -41,6 +45,8 @@ def compact_files(run: RunFolder) -> dict[str, bytes]:
         for path in (run.evaluations, run.evaluation):
             if path.is_file():
                 files[path.name] = path.read_bytes()
+        if with_video and run.video.is_file():
+            files[run.video.name] = shrink_video(run.video)
     except (OSError, ValueError, csv.Error) as error:
         raise RunFolderError(f"cannot read the results of {run.path}: {error}") from error
     return files

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ from sonic_sb3.campaign.results import (
     read_evaluation,
     write_compact_results,
 )
-from sonic_sb3.errors import RunFolderError
+from sonic_sb3.errors import RunFolderError, WorkerError
 from sonic_sb3.run_folder import RunFolder
 
 GAME = "Airstriker-Genesis-v0"
@@ -181,6 +182,32 @@ def test_compact_results(tmp_path: Path) -> None:
     write_compact_results(cell.results, {"manifest.json": b"{}"})
     assert [p.name for p in cell.results.iterdir()] == ["manifest.json"]
     assert [p.name for p in cell.results.parent.iterdir()] == ["seed_1"], "nothing temporary"
+
+
+def test_the_first_seeds_results_hold_a_small_video(tmp_path: Path) -> None:
+    assert [cell.shows_video for cell in grid(tmp_path)] == [
+        cell.seed == grid(tmp_path)[0].seed for cell in grid(tmp_path)
+    ]
+    run = write_run(tmp_path / "run", grid(tmp_path)[0])
+    assert "video.mp4" not in compact_files(run, with_video=True), "the run has none"
+    writer = imageio_ffmpeg.write_frames(str(run.video), (64, 48), fps=60, codec="libx264")
+    writer.send(None)
+    for shade in range(60):
+        writer.send(np.full((48, 64, 3), 4 * shade, np.uint8))
+    writer.close()
+    assert "video.mp4" not in compact_files(run)
+    files = compact_files(run, with_video=True)
+    assert files == compact_files(run, with_video=True), "the same bytes whenever it is done"
+    small = tmp_path / "small.mp4"
+    small.write_bytes(files["video.mp4"])
+    reader = imageio_ffmpeg.read_frames(str(small))
+    facts = next(reader)
+    reader.close()
+    assert (facts["size"], facts["fps"]) == ((32, 24), 15)
+    assert facts["duration"] == pytest.approx(1, abs=0.1)
+    run.video.write_bytes(b"no video")
+    with pytest.raises(WorkerError, match="could not be made smaller"):
+        compact_files(run, with_video=True)
 
 
 def test_compact_results_of_damaged_runs(tmp_path: Path) -> None:
