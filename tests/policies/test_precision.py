@@ -1,12 +1,17 @@
 """Which precision `auto` stands for, and that a run keeps the one it began with."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 
-from sonic_sb3.errors import SettingsError, UnknownNameError
+from sonic_sb3.errors import RunFolderError, SettingsError, UnknownNameError
 from sonic_sb3.policies import SonicPolicy, precision
+from sonic_sb3.run_folder import RunFolder
+from sonic_sb3.run_records import keep_precision
 
 
 def make_policy(**kwargs: object) -> SonicPolicy:
@@ -54,3 +59,17 @@ def test_unknown_precision_names_the_closest() -> None:
 def test_bfloat16_is_a_part_of_the_fast_learner() -> None:
     with pytest.raises(SettingsError, match="runs_fast"):
         make_policy(precision="bfloat16", runs_fast=False)
+
+
+def test_a_run_keeps_the_precision_it_began_with(tmp_path: Path) -> None:
+    model, folder = SimpleNamespace(policy=make_policy(precision="auto")), RunFolder(tmp_path, "G")
+    for began_with in ("bfloat16", "float32"):
+        keep_precision(model, folder, {"precision": began_with})
+        assert model.policy.precision == began_with
+    model.policy.use_precision("bfloat16")
+    keep_precision(model, folder, {})
+    assert model.policy.precision == "float32", "of a time when nothing else was the default"
+    with pytest.raises(RunFolderError, match="expected a name, got 3"):
+        keep_precision(model, folder, {"precision": 3})
+    with pytest.raises(UnknownNameError, match="float8"):
+        keep_precision(model, folder, {"precision": "float8"})
