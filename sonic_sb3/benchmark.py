@@ -19,7 +19,7 @@ def _make_parser() -> Parser:
     add("--level", default=None, help="level, with a single game")
     add("--n-envs", type=int, nargs="+", default=[8], help="envs side by side; several for a table")
     add("--n-steps", type=int, default=512, help="steps per env and rollout of training")
-    add("--extractor", default="separable", help="network: separable, blog or nature")
+    add("--extractor", default="nature", help="network: separable, blog or nature")
     add("--rounds", type=int, default=5, help="rounds of each contestant")
     add("--no-training", action="store_true", help="envs only")
     add("--quick", action="store_true", help="about a minute: one game, two rounds, short rollouts")

