@@ -41,7 +41,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = repr(self.construct_object(key_node, deep=True))
             if key in seen and key != "'<<'":
-                raise SettingsError(f"key {key} stands twice, line {node.start_mark.line + 1}")
+                line = node.start_mark.line + 1
+                raise SettingsError(f"expected each key once, key {key} stands twice, line {line}")
             seen.add(key)
         return super().construct_mapping(node, deep)
 

@@ -59,8 +59,11 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
         if first["type"] == "missing":
             raise SettingsError(f"{source}: {where}: expected this key, it is missing") from None
         message = first["msg"].removeprefix("Value error, ")
-        got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
-        raise SettingsError(f"{source}: {where + ': ' if where else ''}{message}{got}") from None
+        if first["type"] != "value_error":
+            says_so = "should" in message or "expected" in message
+            expectation = message if says_so else f"expected another value ({message})"
+            message = f"{expectation}, got {first['input']!r:.200}"
+        raise SettingsError(f"{source}: {where + ': ' if where else ''}{message}") from None
 
 
 def _known_keys(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

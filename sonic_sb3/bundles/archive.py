@@ -110,7 +110,9 @@ def _read_zip(path: Path) -> dict[str, bytes]:
                 return {entry.filename: _read_entry(archive, entry) for entry in entries}
         except _DAMAGES as error:
             reason = str(error) or type(error).__name__
-            raise BundleError(f"damaged, or no zip as a bundle is one ({reason})") from error
+            raise BundleError(
+                f"expected a zip as `share pack` makes it, this one is damaged ({reason})"
+            ) from error
 
 
 def _check_directory_end(file: BinaryIO, n_archive_bytes: int) -> None:
@@ -138,7 +140,9 @@ def _check_entries(entries: list[zipfile.ZipInfo], n_archive_bytes: int) -> None
     for entry in sorted(entries, key=lambda e: e.header_offset):
         _check_entry(entry)
         if entry.header_offset < end_of_last:
-            raise BundleError(f"entry {entry.filename!r}: lies within another one")
+            raise BundleError(
+                f"entry {entry.filename!r}: lies within another one, expected entries apart"
+            )
         end_of_last = entry.header_offset + entry.compress_size
     total = sum(entry.file_size for entry in entries)
     check_total(total)

@@ -129,7 +129,10 @@ def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summ
     env_id = env[0] if isinstance(env, list) and env else None
     expected = [{"name": name, "results": _results(str(env_id), levels)}]
     if front.get("model-index") != expected:
-        raise BundleError(f"{source}: its model-index claims other figures than {name}'s episodes")
+        raise BundleError(
+            f"{source}: its model-index claims other figures than {name}'s episodes; expected "
+            "those of evaluation.json"
+        )
 
 
 def _results(env_id: str, levels: Mapping[str, Summary]) -> list[dict[str, Any]]:

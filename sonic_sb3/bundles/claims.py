@@ -127,13 +127,17 @@ def _check_equal(claimed: Any, computed: Any, where: str) -> None:
             _check_equal(claimed[key], value, f"{where}.{key}")
     elif isinstance(computed, list | tuple):
         if not isinstance(claimed, list | tuple) or len(claimed) != len(computed):
-            raise BundleError(f"{where}: expected {computed}, got {str(claimed)[:80]}")
+            raise BundleError(f"{where}: expected {computed}, got {claimed!r:.80}")
         for one, other in zip(claimed, computed, strict=True):
             _check_equal(one, other, where)
     elif isinstance(computed, float) and isinstance(claimed, int | float):
         if not math.isclose(claimed, computed, rel_tol=1e-6, abs_tol=1e-9):
-            raise BundleError(f"{where}: claims {claimed}, its own episodes make it {computed}")
+            raise _wrong_claim(where, claimed, computed)
     elif claimed != computed:
-        raise BundleError(
-            f"{where}: claims {str(claimed)[:80]}, its own episodes make it {computed}"
-        )
+        raise _wrong_claim(where, claimed, computed)
+
+
+def _wrong_claim(where: str, claimed: Any, computed: Any) -> BundleError:
+    return BundleError(
+        f"{where}: expected {computed}, as its own episodes make it, it claims {claimed!r:.80}"
+    )

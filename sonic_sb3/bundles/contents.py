@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.bundles.archive import read_files
 from sonic_sb3.bundles.movies import InputMovie, parse_movie
 from sonic_sb3.bundles.texts import check_markdown, check_table, decode
-from sonic_sb3.errors import BundleError, SettingsError
+from sonic_sb3.errors import BundleError, SettingsError, SonicError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo, choose_hyperparameters
 from sonic_sb3.plain_json import check_plain, parse_json
@@ -125,9 +126,10 @@ class Bundle:
         if self.index.kind != "agent":
             raise BundleError(f"{self.path}: expected an agent, this bundle is of kind {self.kind}")
         agent = validate(AgentSettings, self.mapping(AGENT), self.source(AGENT))
-        check_algo(agent.algo)
-        find_game(agent.env)
-        resolve_levels(agent.env, agent.levels)
+        with self._naming(AGENT):
+            check_algo(agent.algo)
+            find_game(agent.env)
+            resolve_levels(agent.env, agent.levels)
         return agent
 
     @property
@@ -150,8 +152,9 @@ class Bundle:
                 "hyperparameters of its own"
             )
         study = validate(StudySettings, self.mapping(STUDY), self.source(STUDY))
-        check_algo(study.algo)
-        find_game(study.env)
+        with self._naming(STUDY):
+            check_algo(study.algo)
+            find_game(study.env)
         return study
 
     @cached_property
@@ -194,7 +197,8 @@ class Bundle:
                 f"{self.source(MOVIE)}: a movie of another ROM: expected {agent.env} with sha1 "
                 f"{agent.rom_sha1}, got {movie.game} with {movie.rom_sha1}"
             )
-        resolve_levels(movie.game, movie.level)
+        with self._naming(MOVIE):
+            resolve_levels(movie.game, movie.level)
         return movie
 
     def mapping(self, name: str) -> dict[str, Any]:
@@ -212,6 +216,14 @@ class Bundle:
         :raises SettingsError: It is not plain.
         """
         return parse_json(self.files[name], self.source(name))
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """What is wrong in there is told with the file's name."""
+        try:
+            yield
+        except SonicError as error:
+            raise BundleError(f"{self.source(name)}: {error}") from None
 
     def source(self, name: str) -> str:
         """What messages call a file of this bundle."""

@@ -1,4 +1,4 @@
-"""Damaged and forged models, states, ROMs and run folders: each is read, or refused in one line."""
+"""Damaged and forged models, states, ROMs, run folders, bundles: each is read, or refused at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from sonic_sb3 import rom_import, save_states
+from sonic_sb3.bundles.agents import load_bundle_policy
+from sonic_sb3.bundles.archive import write_zip
+from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
+from sonic_sb3.bundles.shown import describe
 from sonic_sb3.errors import SonicError
 from sonic_sb3.models import load_policy_weights
 from sonic_sb3.plain_data import load_data
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.rom_files import find_rom, state_path
 from sonic_sb3.runs import load_run
+from tests.bundles.small_agent import pack_small_agent
 from tests.chaos.outcome import Outcome, Progress
 from tests.chaos.run_folders import GAME, make_policy, make_run_folder, save_policy
 
@@ -83,6 +89,7 @@ class Mutants:
         self._rom = find_rom(GAME).read_bytes()
         checksums = save_states.write_checksums({"Level1.state": self._plain_state})
         (folder / "states.sha").write_text(checksums)
+        self._bundle = pack_small_agent()
 
     def model(self) -> str | None:
         path = self._folder / "model.zip"
@@ -172,6 +179,30 @@ class Mutants:
             target.write_bytes(damage(self._rng, content))
         return _received(path, lambda: _open_run(path))
 
+    def bundle(self) -> str | None:
+        path = self._folder / "agent.sonic.zip"
+        if self._rng.random() < 0.3:
+            write_zip(path, self._bundle)
+            path.write_bytes(damage(self._rng, path.read_bytes()))
+            return _received(path, lambda: _open_bundle(path))
+        files = {name: content for name, content in self._bundle.items() if name != INDEX}
+        name = self._rng.choice(sorted(files))
+        if name.endswith(".json") and self._rng.random() < 0.7:
+            forged = json.dumps(forge_json(self._rng, json.loads(files[name]))).encode()
+        elif name.endswith(".yml") and self._rng.random() < 0.7:
+            forged = yaml.safe_dump(forge_json(self._rng, yaml.safe_load(files[name]))).encode()
+        else:
+            forged = damage(self._rng, files[name])
+        # An honest index over dishonest files.
+        write_zip(path, add_index("agent", "agent", {**files, name: forged}))
+        return _received(path, lambda: _open_bundle(path))
+
+
+def _open_bundle(path: Path) -> None:
+    bundle = open_bundle(path)
+    describe(bundle)
+    load_bundle_policy(bundle)
+
 
 def _open_run(path: Path) -> None:
     run = load_run(path)
@@ -216,7 +247,7 @@ def feed_mutants(folder: Path, n_mutants: int, seed: int) -> Outcome:
     rng = random.Random(seed)
     mutants = Mutants(folder, rng)
     progress = Progress("mutants", n_mutants)
-    kinds = (mutants.model, mutants.state, mutants.rom, mutants.run_folder)
+    kinds = (mutants.model, mutants.state, mutants.rom, mutants.run_folder, mutants.bundle)
     for number in range(n_mutants):
         kind = kinds[number % len(kinds)]
         before = rng.getstate()

@@ -33,9 +33,9 @@ def test_any_text_as_settings(text: str, tmp_path_factory: Any) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    outcome = feed_mutants(tmp_path / "mutants", 48, seed=1)
+    outcome = feed_mutants(tmp_path / "mutants", 50, seed=1)
     assert outcome.failures == []
-    assert outcome.n_events == 48
+    assert outcome.n_events == 50
 
 
 @pytest.mark.filterwarnings("ignore")
