@@ -10,7 +10,7 @@ ARGS ?=
 # The agent that `make watch` shows.
 AGENT ?= zoo/ppo-canopy1
 
-.PHONY: train watch test lint check docs zoo-table format clean rom check-rom fuzz
+.PHONY: train watch test lint check docs zoo-table results-table format clean rom check-rom fuzz
 
 train: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.train --algo ppo $(ARGS)
@@ -33,6 +33,9 @@ docs: $(VENV)/.test
 
 zoo-table: $(VENV)/.package
 	$(BIN)/python -m sonic_sb3.share table zoo --write README.md
+
+results-table: $(VENV)/.package
+	$(BIN)/python docs/results_table.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

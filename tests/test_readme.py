@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.util
 import io
 import re
 import subprocess
@@ -31,6 +32,16 @@ def test_commands_exist_and_take_the_options_shown() -> None:
         text = help_of(name, rest)
         for option in options:
             assert re.search(rf"(?<!\S){re.escape(option)}\b", text), f"{name} {option}"
+
+
+def test_the_results_are_those_of_the_reports() -> None:
+    path = ROOT / "docs" / "results_table.py"
+    spec = importlib.util.spec_from_file_location("results_table", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.fill(README) == README, "run `make results-table`"
 
 
 def help_of(name: str, rest: str) -> str:

@@ -1,0 +1,114 @@
+"""``make results-table``: the README's first tables, out of the experiments' ``numbers.csv``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_NOT_REACHED = "not reached"
+
+Number = dict[str, str]
+Numbers = dict[tuple[str, str], Number]
+
+
+def _percent(text: str) -> str:
+    return f"{float(text):.0%}"
+
+
+def _decimal(text: str) -> str:
+    return f"{float(text):.1f}"
+
+
+def _thousands(text: str) -> str:
+    return f"{float(text):,.0f}"
+
+
+# Of each experiment: its arms as the README calls them, and its columns.
+TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str], str]]]]] = {
+    "first-act": (
+        {
+            "ppo": "**PPO, `make train`**",
+            "jerk": "JERK, remembers what worked",
+            "right": "always right",
+            "random": "random actions",
+        },
+        {
+            "completed": ("completion", _percent),
+            "way made": ("progress", _percent),
+            "contest score": ("contest_score", _thousands),
+            "seconds of play": ("completion_time_s", _decimal),
+            "timesteps to 95 %": ("timesteps_to_goal", _thousands),
+        },
+    ),
+    "airstriker": (
+        {"ppo": "PPO, 200,000 timesteps", "random": "random actions"},
+        {"score of an episode / 100": ("episode_return", _decimal)},
+    ),
+}
+
+
+def make_table(experiment: str) -> str:
+    """
+    The table of an experiment in Markdown.
+
+    :param experiment: A key of :data:`TABLES`.
+    """
+    arms, columns = TABLES[experiment]
+    numbers = _read_numbers(ROOT / "experiments" / experiment / "report" / "numbers.csv")
+    lines = [f"| agent | seeds | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
+    for arm, title in arms.items():
+        found = [numbers[arm, m] for m, _ in columns.values() if (arm, m) in numbers]
+        if not found:
+            continue
+        cells = [_cell(numbers.get((arm, m)), show) for m, show in columns.values()]
+        lines.append(f"| {title} | {found[0]['n_seeds']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _read_numbers(path: Path) -> Numbers:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not row["run"] and not row["level"]]
+    return {(row["arm"], row["measure"]): row for row in rows}
+
+
+def _cell(number: Number | None, show: Callable[[str], str]) -> str:
+    """A mean (or median) with its interval."""
+    if number is None or not number["value"]:
+        return "-"
+    shown = {key: _shown(number[key], show) for key in ("value", "low", "high")}
+    if not number["low"] or shown["low"] == shown["high"]:
+        return shown["value"]
+    return f"{shown['value']} ({shown['low']} .. {shown['high']})"
+
+
+def _shown(text: str, show: Callable[[str], str]) -> str:
+    return text if text == _NOT_REACHED else show(text)
+
+
+def fill(text: str) -> str:
+    """
+    Put the tables between their marks.
+
+    :param text: The README's.
+    """
+    for experiment in TABLES:
+        begin, end = f"<!-- results of {experiment}: `make results-table` -->", "<!-- /results -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"expected the marks {begin} and {end}"
+        text = f"{before}{begin}\n{make_table(experiment)}\n{end}{after}"
+    return text
+
+
+def main() -> int:
+    """Bring the README up to date. :returns: The exit status."""
+    readme = ROOT / "README.md"
+    readme.write_text(fill(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
