@@ -1,4 +1,4 @@
-"""Damaged and forged models, states, ROMs, run folders, bundles: each is read or refused at once."""
+"""Damaged and forged models, states, ROMs, runs, bundles: each is read or refused at once."""
 
 from __future__ import annotations
 
