@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.stop_signals import StoppedBySignal
@@ -40,10 +43,17 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
 
     :param main: The body.
     :param argv: Options; ``None`` for those of the process.
-    :returns: The exit status: 2 after a mistake, 130 after Ctrl-C, 143 after SIGTERM.
+    :returns: The exit status: 2 after a mistake, 130 after Ctrl-C, 143 after SIGTERM, 141 where
+        the output was closed.
     """
     try:
-        return main(argv)
+        status = main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if _is_open(sys.stdout):
+            raise  # another pipe than the one to whoever reads the output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE  # they have seen enough, as `head` does
     except SonicError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -53,3 +63,11 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    return status
+
+
+def _is_open(stream: TextIO) -> bool:
+    """Whether there is still somebody at the other end."""
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLOUT)
+    return not any(event & select.POLLERR for _, event in poll.poll(0))

@@ -119,3 +119,14 @@ def test_run_folder_without_a_model(tmp_path: Path, capsys: Any) -> None:
     (run / "manifest.json").write_text("{")
     assert evaluate.main([str(run)]) == 2
     assert "is no run folder" in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_to_its_end() -> None:
+    command = f"{sys.executable} -m sonic_sb3.roms list; echo $? >&2"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; ({command}) | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.strip() in ("0", "141"), "no traceback"

@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ def compact_files(run: RunFolder, *, with_video: bool = False) -> dict[str, byte
     :raises WorkerError: The video cannot be encoded.
     """
     try:
-        files = {run.manifest.name: run.manifest.read_bytes()}
+        files = {run.manifest.name: _without_folder(run.manifest.read_bytes())}
         if run.monitor.is_file():
             rows = _shorten_monitor(run.monitor.read_text(encoding="utf-8"))
             files[MONITOR] = gzip.compress(rows.encode(), mtime=0)
@@ -117,6 +118,18 @@ def metric_value(evaluation: Mapping[str, Any], metric: str) -> float | None:
     if value is None and isinstance(means, dict):
         value = means.get(metric)
     return float(value) if isinstance(value, int | float) else None
+
+
+def _without_folder(manifest: bytes) -> bytes:
+    """Results are made to be published; where somebody keeps their logs is nobody's business."""
+    data = json.loads(manifest)
+    if isinstance(data, dict) and isinstance(data.get("command"), str):
+        words = shlex.split(data["command"])
+        for option in {"-f", "--log-folder"} & set(words):
+            place = words.index(option)
+            del words[place : place + 2]
+        data["command"] = shlex.join(words)
+    return (json.dumps(data, indent=2) + "\n").encode()
 
 
 def _shorten_monitor(text: str) -> str:

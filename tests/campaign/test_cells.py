@@ -160,6 +160,8 @@ def test_lease_lives_as_long_as_any_process_that_has_it(tmp_path: Path) -> None:
 def test_compact_results(tmp_path: Path) -> None:
     cell = grid(tmp_path)[0]
     run = write_run(tmp_path / "run", cell)
+    command = "python -m sonic_sb3.train -f /home/me/logs --seed 3"
+    run.write_manifest({**run.read_manifest(), "command": command})
     header = '#{"t_start": 12.5, "env_id": "None"}\n'
     run.monitor.write_text(
         header
@@ -176,7 +178,8 @@ def test_compact_results(tmp_path: Path) -> None:
     assert rows == (
         header + 'r,l,t,level,action_counts\n1.25,10,0.1,A,"(1, 2)"\n-3.0,20,100.0,B,"(0, 0)"\n'
     )
-    assert (cell.results / "manifest.json").read_bytes() == run.manifest.read_bytes()
+    manifest = json.loads((cell.results / "manifest.json").read_text())
+    assert manifest == {**run.read_manifest(), "command": "python -m sonic_sb3.train --seed 3"}
     assert cell.state() is State.DONE
     (cell.results.parent / ".seed_1.killed").mkdir()
     write_compact_results(cell.results, {"manifest.json": b"{}"})
