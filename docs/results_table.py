@@ -41,6 +41,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
             "contest score": ("contest_score", _thousands),
             "seconds of play": ("completion_time_s", _decimal),
             "timesteps to 95 %": ("timesteps_to_goal", _thousands),
+            "minutes to 95 %": ("minutes_to_goal", _decimal),
         },
     ),
     "airstriker": (
@@ -57,7 +58,10 @@ def make_table(experiment: str) -> str:
     :param experiment: A key of :data:`TABLES`.
     """
     arms, columns = TABLES[experiment]
-    numbers = _read_numbers(ROOT / "experiments" / experiment / "report" / "numbers.csv")
+    path = ROOT / "experiments" / experiment / "report" / "numbers.csv"
+    if not path.is_file():
+        return f"Not run yet: `python -m sonic_sb3.experiment run {experiment}`"
+    numbers = _read_numbers(path)
     lines = [f"| agent | seeds | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
     for arm, title in arms.items():
         found = [numbers[arm, m] for m, _ in columns.values() if (arm, m) in numbers]
