@@ -11,7 +11,7 @@ from sonic_sb3.runs import make_policy
 
 GAME = "PangolinDash-Genesis-v0"
 LEVEL = "CanopyZone.Act1"
-NAME = "ppo-canopy1"
+NAME = "ppo-small1"
 
 
 def make_small_agent(seed: int = 5) -> TrainedAgent:

@@ -33,7 +33,7 @@ def test_the_hub_reads_the_figures(bundle_path: Path, tmp_path: Path) -> None:
 def test_show_tells_the_figures_and_where_they_come_from(bundle_path: Path, capsys: Any) -> None:
     assert share.main(["show", str(bundle_path)]) == 0
     out = capsys.readouterr().out
-    for text in ("ppo-canopy1", "12,345 timesteps", "completed", "3 episodes", "seed: 5"):
+    for text in ("ppo-small1", "12,345 timesteps", "completed", "3 episodes", "seed: 5"):
         assert text in out
     assert all(c.isprintable() or c == "\n" for c in out)
 

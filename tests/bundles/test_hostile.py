@@ -36,7 +36,7 @@ class Bomb:
         return (os.system, (f"touch {MARKER}",))
 
 
-def with_index(files: Mapping[str, bytes], name: str = "ppo-canopy1") -> Files:
+def with_index(files: Mapping[str, bytes], name: str = "ppo-small1") -> Files:
     """Somebody who means harm writes an honest index over dishonest files."""
     return add_index("agent", name, {k: v for k, v in files.items() if k != INDEX})
 

@@ -24,12 +24,12 @@ def test_install_never_overwrites_silently(
     bundle_path: Path, agent_files: dict[str, bytes], user_home: Path, tmp_path: Path, capsys: Any
 ) -> None:
     assert share.main(["install", str(bundle_path)]) == 0
-    installed = user_home / "zoo" / "ppo-canopy1.sonic.zip"
+    installed = user_home / "zoo" / "ppo-small1.sonic.zip"
     assert installed.read_bytes() == bundle_path.read_bytes()
     assert share.main(["install", str(bundle_path)]) == 0, "the same one again is no conflict"
     files = {k: v for k, v in agent_files.items() if k != INDEX}
     files["hyperparameters.yml"] += b"# by somebody else\n"
-    write_zip(tmp_path / "other.sonic.zip", add_index("agent", "ppo-canopy1", files))
+    write_zip(tmp_path / "other.sonic.zip", add_index("agent", "ppo-small1", files))
     before = {p: p.read_bytes() for p in user_home.rglob("*") if p.is_file()}
     assert share.main(["install", str(tmp_path / "other.sonic.zip")]) == 2
     assert "nothing was installed" in capsys.readouterr().err
@@ -41,14 +41,14 @@ def test_install_never_overwrites_silently(
 def test_names_find_what_was_installed(bundle_path: Path, monkeypatch: Any, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert find_bundle("ppo-canopy1") is None
+    assert find_bundle("ppo-small1") is None
     share.main(["install", str(bundle_path)])
-    assert find_bundle("ppo-canopy1") == find_bundle("zoo/ppo-canopy1")
-    assert find_bundle("ppo-canopy1.sonic.zip") is not None
-    assert find_bundle("somewhere/ppo-canopy1") is None
+    assert find_bundle("ppo-small1") == find_bundle("zoo/ppo-small1")
+    assert find_bundle("ppo-small1.sonic.zip") is not None
+    assert find_bundle("somewhere/ppo-small1") is None
     bundle = open_bundle(bundle_path)
-    assert load_conf_file("ppo", GAME, "ppo-canopy1") == bundle.hyperparameters
-    assert find_bundle(bundle_path.with_name("ppo-canopy1")) == bundle_path
+    assert load_conf_file("ppo", GAME, "ppo-small1") == bundle.hyperparameters
+    assert find_bundle(bundle_path.with_name("ppo-small1")) == bundle_path
 
 
 def test_conf_file_takes_a_bundle_for_any_game(bundle_path: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_study_is_not_joined_with_another_warm_start(bundle_path: Path, tmp_pa
 
 def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any) -> None:
     video, result = tmp_path / "out.mp4", tmp_path / "result.json"
-    argv = [str(bundle_path.with_name("ppo-canopy1")), "-n", "3", "--seed", "11"]
+    argv = [str(bundle_path.with_name("ppo-small1")), "-n", "3", "--seed", "11"]
     assert evaluate.main([*argv, "--video", str(video), "--json", str(result)]) == 0
     assert video.read_bytes()[4:8] == b"ftyp"
     import json

@@ -34,7 +34,7 @@ from sonic_sb3.actors import make_actor
 from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.places import open_named_bundle
 torch.set_num_threads(1)
-actor = make_actor(load_bundle_policy(open_named_bundle("ppo-canopy1")))
+actor = make_actor(load_bundle_policy(open_named_bundle("ppo-small1")))
 frames = np.load(sys.argv[1])
 stacks = np.lib.stride_tricks.sliding_window_view(frames, 4, axis=0).transpose(0, 3, 1, 2)
 batches = np.array_split(stacks, 40)
@@ -95,7 +95,7 @@ def test_installed_elsewhere_it_acts_the_same(
 def test_packing_again_gives_the_same_bytes(
     make_agent: Callable[..., TrainedAgent], agent_files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    options = PackOptions(name="ppo-canopy1", n_episodes=3, seed=11, license="mit")
+    options = PackOptions(name="ppo-small1", n_episodes=3, seed=11, license="mit")
     again = pack_agent(make_agent(), options)
     for name, content in agent_files.items():
         assert again[name] == content, name

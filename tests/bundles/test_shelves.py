@@ -17,7 +17,7 @@ from sonic_sb3.bundles.archive import write_zip
 from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
 from tests.bundles.hub_server import Hub, start_hub
 
-NAME = "ppo-canopy1"
+NAME = "ppo-small1"
 HUB = f"hub:somebody/{NAME}"
 
 

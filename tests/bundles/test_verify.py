@@ -20,7 +20,7 @@ from sonic_sb3.evaluation import Episode
 
 def forged(files: dict[str, bytes], name: str, content: bytes, path: Path) -> str:
     others = {k: v for k, v in files.items() if k != INDEX}
-    write_zip(path, add_index("agent", "ppo-canopy1", others | {name: content}))
+    write_zip(path, add_index("agent", "ppo-small1", others | {name: content}))
     return str(path)
 
 
@@ -29,7 +29,7 @@ def test_an_honest_bundle_is_the_same(bundle_path: Path, capsys: Any) -> None:
     out = capsys.readouterr().out
     assert "movie:    SAME" in out
     assert "all 3 episodes came out as claimed" in out
-    assert out.splitlines()[-1] == "ppo-canopy1: SAME"
+    assert out.splitlines()[-1] == "ppo-small1: SAME"
 
 
 def test_another_movie_is_told(agent_files: dict[str, bytes], tmp_path: Path, capsys: Any) -> None:
@@ -43,7 +43,7 @@ def test_another_movie_is_told(agent_files: dict[str, bytes], tmp_path: Path, ca
     out = capsys.readouterr().out
     assert "movie:    DIFFERENT: the movie leads to another RAM" in out
     assert "episodes: SAME" in out
-    assert out.splitlines()[-1] == "ppo-canopy1: DIFFERENT"
+    assert out.splitlines()[-1] == "ppo-small1: DIFFERENT"
 
 
 def test_a_bk2_that_is_another_movie_is_told(
@@ -62,7 +62,7 @@ def test_a_bundle_for_another_rom_is_refused(
 
     sha1 = yaml.safe_load(agent_files["agent.yml"])["rom_sha1"].encode()
     files = {k: v.replace(sha1, b"f" * 40) for k, v in agent_files.items() if k != INDEX}
-    write_zip(tmp_path / "a.sonic.zip", add_index("agent", "ppo-canopy1", files))
+    write_zip(tmp_path / "a.sonic.zip", add_index("agent", "ppo-small1", files))
     assert share.main(["verify", str(tmp_path / "a.sonic.zip")]) == 2
     assert "expected the same one" in capsys.readouterr().err
 

@@ -97,7 +97,7 @@ def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
 def test_two_arms_of_one_name() -> None:
     text = yaml.safe_dump({k: v for k, v in GOOD.items() if k != "arms"})
     text += "arms:\n  ppo: {algo: ppo}\n  ppo: {algo: a2c}\n"
-    with pytest.raises(SonicError, match=r"x\.yml: key 'ppo' stands twice"):
+    with pytest.raises(SonicError, match=r"x\.yml: expected each key once, key 'ppo' stands twice"):
         parse_experiment_text(text, "x.yml")
 
 

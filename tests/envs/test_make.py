@@ -83,9 +83,9 @@ def make_stock(game: str, **kwargs: Any) -> Any:
 
 
 def draw_actions(n_steps: int) -> Any:
-    """All of them, mostly to the right and up, so that levels are seen and lives are lost."""
-    weights = [0.05, 0.45, 0.05, 0.1, 0.05, 0.05, 0.25]
-    return np.random.default_rng(0).choice(7, n_steps, p=weights)
+    """Each held for a while, mostly to the right and up: levels are seen and lives are lost."""
+    weights = [0.04, 0.6, 0.02, 0.08, 0.02, 0.04, 0.2]
+    return np.repeat(np.random.default_rng(0).choice(7, n_steps // 8, p=weights), 8)
 
 
 def play(env: Any, n_steps: int) -> tuple[list[Any], list[float], list[dict[str, Any]]]:
