@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sonic_sb3.bundles.zoo_table import replace_table
+
 ROOT = Path(__file__).parent.parent
 _NOT_REACHED = "not reached"
 
@@ -99,11 +101,8 @@ def fill(text: str) -> str:
     :param text: The README's.
     """
     for experiment in TABLES:
-        begin, end = f"<!-- results of {experiment}: `make results-table` -->", "<!-- /results -->"
-        before, _, rest = text.partition(begin)
-        _, found, after = rest.partition(end)
-        assert found, f"expected the marks {begin} and {end}"
-        text = f"{before}{begin}\n{make_table(experiment)}\n{end}{after}"
+        begin = f"<!-- results of {experiment}: `make results-table` -->"
+        text = replace_table(text, make_table(experiment), begin, "<!-- /results -->")
     return text
 
 

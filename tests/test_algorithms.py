@@ -14,10 +14,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 import sonic_sb3
 from sonic_sb3 import evaluate, machine, train, training
 from sonic_sb3.actors import make_actor
-from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.models import check_replay_memory
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.scripts import Script
+from tests.run_checks import Killed, assert_same, interrupt
 
 GAME = "PangolinDash-Genesis-v0"
 ON_POLICY = ["n_steps:32", "batch_size:32"]
@@ -34,10 +34,6 @@ PARAMETERS = {
     "random": [],
 }
 LEARNING = [algo for algo in PARAMETERS if algo not in ("jerk", "random")]
-
-
-class Killed(BaseException):
-    """Nothing catches it: what is on disk is all that is left, as after SIGKILL."""
 
 
 def run_training(algo: str, logs: Path, *arguments: str) -> int:
@@ -70,18 +66,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return runs[algo]
 
     return get
-
-
-def assert_same(one: Any, other: Any, where: str = "") -> None:
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    else:
-        assert one == other, where
 
 
 @pytest.mark.parametrize("algo", LEARNING)
@@ -121,18 +105,8 @@ def test_resumed_is_what_was_never_killed(
     algo: str, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = finished(algo)
-    step_async = SonicVecEnv.step_async
-    n_steps = 0
-
-    def step_and_die(self: SonicVecEnv, actions: Any) -> None:
-        nonlocal n_steps
-        n_steps += 1
-        if n_steps == 71:
-            raise Killed
-        step_async(self, actions)
-
     with monkeypatch.context() as patch:
-        patch.setattr(SonicVecEnv, "step_async", step_and_die)
+        interrupt(patch, at_step=71)
         with pytest.raises(Killed):
             run_training(algo, tmp_path, "--snapshot-freq", "1")
     run = tmp_path / algo / f"{GAME}_1"

@@ -11,19 +11,15 @@ import numpy as np
 import pytest
 
 from sonic_sb3 import evaluate, train
-from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.protocols import find_deviations, format_result
+from tests.run_checks import Killed, interrupt
 
 GAME = "PangolinDash-Genesis-v0"
 SMALL = ["n_steps:16", "batch_size:16", "n_epochs:1", "policy_kwargs.features_dim:16"]
 SMALL += ["env_kwargs.max_episode_steps:20", "env_kwargs.frame_width:36"]
 SMALL += ["env_kwargs.frame_height:36", "env_kwargs.fast_emulator:false"]
-
-
-class Killed(BaseException):
-    """Nothing catches it, as nothing catches SIGKILL."""
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +38,10 @@ def test_contest_protocol(
     shutil.copytree(trained, run)
     argv = [str(run), "--protocol", "contest", "--budget", "64", "-params", "learning_rate:1e-4"]
     argv += ["n_envs:1", "--levels", "QuarryZone.Act3", "SkylineZone.Act1"]
-    step_async = SonicVecEnv.step_async
-    n_steps = 0
-
-    def step_and_die(self: SonicVecEnv, actions: Any) -> None:
-        nonlocal n_steps
-        n_steps += 1
-        if n_steps == 90:
-            raise Killed
-        step_async(self, actions)
-
     with monkeypatch.context() as patch:
-        patch.setattr(SonicVecEnv, "step_async", step_and_die)
+        interrupt(patch, at_step=90)
         with pytest.raises(Killed):
             evaluate.main(argv)
-    n_steps = -(10**9)
     assert evaluate.main([*argv, "--json", str(tmp_path / "result.json")]) == 0
     output = capsys.readouterr().out
     assert output.count("QuarryZone.Act3: 64 timesteps") == 1, "what is finished is not done again"

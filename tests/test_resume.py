@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from stable_baselines3.common.save_util import load_from_zip_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sonic_sb3 import train
 from sonic_sb3.plots import read_monitor
+from tests.run_checks import assert_same
 
 GAME = "Airstriker-Genesis-v0"
 WALL_CLOCK_TAGS = {"time/fps"}
@@ -72,18 +72,6 @@ def read_result(run: Path) -> dict[str, Any]:
         "evaluation": json.loads((run / "evaluation.json").read_text()),
         "files": sorted(p.name for p in run.glob("*.zip")),
     }
-
-
-def assert_same(one: Any, other: Any, where: str = "") -> None:
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    else:
-        assert one == other, where
 
 
 def train_undisturbed(algo: str, logs: Path) -> dict[str, Any]:

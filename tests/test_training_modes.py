@@ -12,12 +12,12 @@ import yaml
 
 import sonic_sb3
 from sonic_sb3 import train
-from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.stages import stage_at
+from tests.run_checks import Killed, interrupt
 
 GAME = "PangolinDash-Genesis-v0"
 ENTRY: dict[str, Any] = {
@@ -52,10 +52,6 @@ STAGES = [
         },
     },
 ]
-
-
-class Killed(BaseException):
-    """Nothing catches it, as nothing catches SIGKILL."""
 
 
 def write(path: Path, **changes: Any) -> Path:
@@ -167,20 +163,6 @@ def test_starting_runs_that_are_none(tmp_path: Path, capsys: Any) -> None:
 
 
 # -- curricula ------------------------------------------------------------------------------------
-
-
-def interrupt(monkeypatch: pytest.MonkeyPatch, at_step: int) -> None:
-    step_async = SonicVecEnv.step_async
-    n_steps = 0
-
-    def step_and_die(self: SonicVecEnv, actions: Any) -> None:
-        nonlocal n_steps
-        n_steps += 1
-        if n_steps == at_step:
-            raise Killed
-        step_async(self, actions)
-
-    monkeypatch.setattr(SonicVecEnv, "step_async", step_and_die)
 
 
 @pytest.mark.parametrize("algo", ["ppo", "dqn"])

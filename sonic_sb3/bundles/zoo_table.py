@@ -32,18 +32,20 @@ def make_table(folder: Path) -> str:
     return "\n".join(_line(row) for row in [heading, ["---"] * len(heading), *rows])
 
 
-def replace_table(text: str, table: str) -> str:
+def replace_table(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """
-    Put a table between the two marks of a text.
+    Put a table between two marks of a text.
 
     :param text: The README's.
     :param table: The table.
+    :param begin: The mark above it.
+    :param end: The mark below it.
     :raises BundleError: It lacks the marks.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BundleError(f"expected the marks {BEGIN} and {END} in the file")
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise BundleError(f"expected the marks {begin} and {end} in the file")
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
