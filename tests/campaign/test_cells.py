@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -203,11 +204,11 @@ def test_the_first_seeds_results_hold_a_small_video(tmp_path: Path) -> None:
     assert files == compact_files(run, with_video=True), "the same bytes whenever it is done"
     small = tmp_path / "small.mp4"
     small.write_bytes(files["video.mp4"])
-    reader = imageio_ffmpeg.read_frames(str(small))
-    facts = next(reader)
-    reader.close()
-    assert (facts["size"], facts["fps"]) == ((32, 24), 15)
-    assert facts["duration"] == pytest.approx(1, abs=0.1)
+    reader = cv2.VideoCapture(str(small))
+    size = reader.get(cv2.CAP_PROP_FRAME_WIDTH), reader.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    assert (size, reader.get(cv2.CAP_PROP_FPS)) == ((32, 24), 15)
+    assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == pytest.approx(15, abs=1)
+    reader.release()
     run.video.write_bytes(b"no video")
     with pytest.raises(WorkerError, match="could not be made smaller"):
         compact_files(run, with_video=True)
