@@ -9,6 +9,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +25,7 @@ from sonic_sb3.event_files import check_claim, claim_folder
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.models import load_policy_weights
 from sonic_sb3.plain_data import load_data
-from sonic_sb3.rom_files import state_path
+from sonic_sb3.rom_files import find_rom, state_path
 from sonic_sb3.run_folder import open_run_folder
 from sonic_sb3.runs import load_run
 from sonic_sb3.strange_files import open_archive, read_entry, read_file, unpack_gzip
@@ -106,6 +108,56 @@ def test_weights_that_do_not_fit(
     with pytest.raises(RunFolderError, match=message) as caught:
         load_policy_weights(policy, path)
     assert str(path) in str(caught.value)
+
+
+def test_a_policy_that_sb3_saved_alone_is_not_loaded(
+    tmp_path: Path, marker: Path, capsys: Any
+) -> None:
+    """SB3's own ``policy.load`` unpickles what stands beside the weights."""
+    policy, path = make_policy(), tmp_path / "policy.zip"
+    torch.save({"state_dict": policy.state_dict(), "data": {"lr_schedule": Bomb(marker)}}, path)
+    with pytest.raises(RunFolderError, match="expected an SB3 zip"):
+        load_policy_weights(policy, path)
+    for main, argv in (
+        (evaluate.main, [str(path)]),
+        (train.main, ["-i", str(path), "--env", GAME, "-f", str(tmp_path / "logs")]),
+    ):
+        assert main(argv) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not marker.exists()
+
+
+def test_what_lies_beside_an_imported_rom_is_not_read(tmp_path: Path, marker: Path) -> None:
+    """Lua, metadata, scenarios and states come from integrations of ours or of stable-retro."""
+    game = "PangolinDash-Genesis-v0"
+    folder = tmp_path / "sonic_sb3" / "roms" / game
+    folder.mkdir(parents=True)
+    shutil.copy(find_rom(game), folder / "rom.md")
+    code = (
+        "import gymnasium, hashlib, sonic_sb3; from sonic_sb3.rom_files import find_rom;"
+        f"env = gymnasium.make('{game}'); picture, _ = env.reset(seed=0);"
+        "step = env.step(1); env.close(); print(find_rom('" + game + "'));"
+        "print(hashlib.sha1(picture.tobytes() + step[0].tobytes()).hexdigest(), step[1:4])"
+    )
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+
+    def play() -> str:
+        return subprocess.run(
+            command, env=environment, cwd=folder, capture_output=True, text=True, check=True
+        ).stdout
+
+    alone = play()
+    assert str(folder) in alone
+    (folder / "script.lua").write_text(f"os.execute('touch {marker}')")
+    scenario = {"scripts": [["script.lua", "lua"]], "reward": {"script": "lua:reward"}}
+    (folder / "scenario.json").write_text(json.dumps(scenario))
+    (folder / "metadata.json").write_text('{"default_state": "other"}')
+    (folder / "data.json").write_text('{"info": {}}')
+    (folder / "rom.sha").write_text("0" * 40)
+    (folder / "CanopyZone.Act1.state").write_bytes(gzip.compress(pickle.dumps(Bomb(marker))))
+    assert play() == alone
+    assert not marker.exists()
 
 
 def test_bombs_are_not_unpacked(tmp_path: Path, run: Path) -> None:
