@@ -212,7 +212,7 @@ def evaluate_arguments(cell: Cell, options: ProcessOptions, run: RunFolder) -> l
         "--levels",
         *plan.evaluation_levels,
         "--seed",
-        str(plan.evaluation.seed),
+        str(cell.evaluation_seed),
         "--num-threads",
         str(options.num_threads),
         "--video",

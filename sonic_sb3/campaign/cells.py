@@ -61,6 +61,12 @@ class Cell:
         return self.plan.arm, self.seed
 
     @property
+    def evaluation_seed(self) -> int:
+        """Of the first episode of the evaluation at the end."""
+        wanted = self.plan.evaluation
+        return wanted.seed + self.seed * wanted.n_episodes
+
+    @property
     def log(self) -> Path:
         """What its processes printed."""
         return self.folder / "output.log"
@@ -119,8 +125,8 @@ class Cell:
         levels = {str(episode.get("level")) for episode in evaluation["episodes"]}
         expected = set(self.plan.evaluation_levels[: wanted.n_episodes])
         pairs = [
-            ("evaluation.seed", evaluation.get("seed"), wanted.seed),
             ("evaluation.n_episodes", len(evaluation["episodes"]), wanted.n_episodes),
+            ("evaluation.seed", evaluation.get("seed"), self.evaluation_seed),
             ("evaluation.levels", sorted(levels), sorted(expected)),
         ]
         return _first_difference(pairs)

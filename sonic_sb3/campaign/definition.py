@@ -39,9 +39,10 @@ class EvaluationPlan(StrictSettings):
     """
     How an arm's agents are judged.
 
-    ``n_episodes`` after training, on ``levels`` (default: those of training), episode k with seed
-    ``seed`` + k: the same episodes for every arm and seed. ``eval_freq`` and ``eval_episodes`` are
-    train's options of that name: evaluations on the way there.
+    ``n_episodes`` after training, on ``levels`` (default: those of training), episode k of the runs
+    with seed s with ``seed`` + s * ``n_episodes`` + k: the same episodes for every arm, others for
+    every seed, so that arms that learn nothing get an interval too. ``eval_freq`` and
+    ``eval_episodes`` are train's options of that name: evaluations on the way there.
     """
 
     n_episodes: Annotated[Count, Field(le=100_000)] = 50

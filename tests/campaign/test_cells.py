@@ -67,7 +67,7 @@ def write_run(folder: Path, cell: Cell, **changes: Any) -> RunFolder:
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     evaluation = {
-        "seed": cell.plan.evaluation.seed,
+        "seed": cell.evaluation_seed,
         "summary": {"completion_rate": None, "means": {"episode_return": 2.5}},
         "episodes": [{"level": "Level1"}] * 2,
     }

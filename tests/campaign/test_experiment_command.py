@@ -174,7 +174,7 @@ arms:
         assert manifest["command"].startswith("python -m sonic_sb3.train --algo ")
         assert str(bench.folder) not in (folder / "manifest.json").read_text()
         evaluation = json.loads((folder / "evaluation.json").read_text())
-        assert [e["seed"] for e in evaluation["episodes"]] == [9_000_000, 9_000_001]
+        assert [e["seed"] for e in evaluation["episodes"]] == [9_000_010, 9_000_011]
         rows = gzip.decompress((folder / "0.monitor.csv.gz").read_bytes()).decode().splitlines()
         assert rows[1].startswith("r,l,t,")
         assert len(rows) == 2 + 1
