@@ -5,8 +5,10 @@ What happens during training beside learning: game statistics, evaluations, chec
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,7 +42,15 @@ EVALUATION_SEED_OFFSET = 1_000_000  # evaluations never replay the seeds of trai
 class GameStatistics(BaseCallback):
     """
     Logs the means of the last episodes' game facts and reward terms, and which actions were taken.
+
+    :param actions: What the actions are called.
     """
+
+    def __init__(self, actions: Sequence[str]) -> None:
+        super().__init__()
+        # Numbered: names that differ in their first forty letters or in signs alone stay apart.
+        names = [re.sub(r"[^\w.-]", "_", name) for name in actions]
+        self._tags = [f"actions/{number}_{name}" for number, name in enumerate(names)]
 
     def _on_step(self) -> bool:
         return True
@@ -58,8 +68,8 @@ class GameStatistics(BaseCallback):
             values = [e[column] for e in episodes if column in e]
             self.logger.record(column, float(np.mean(values)))
         counts = np.sum([e["action_counts"] for e in episodes], axis=0)
-        for action, share in enumerate(counts / counts.sum()):
-            self.logger.record(f"actions/share_{action}", float(share))
+        for tag, share in zip(self._tags, counts / counts.sum(), strict=True):
+            self.logger.record(tag, float(share))
         self.logger.record("env/restarts", getattr(self.training_env.unwrapped, "n_restarts", 0))
 
 

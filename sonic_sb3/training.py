@@ -13,6 +13,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import CallbackList
 
+from sonic_sb3.action_sets import action_names
 from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import remove_unfinished
 from sonic_sb3.callbacks import (
@@ -254,7 +255,7 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
             StopAtNotFinite(),
             keep_snapshots,
             TellEnvs(),
-            GameStatistics(),
+            GameStatistics(action_names(job.hyperparameters.env_kwargs.actions, job.settings.env)),
             *resumable,
         ]
         if job.hyperparameters.stages:

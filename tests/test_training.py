@@ -108,7 +108,7 @@ def test_tensorboard_has_the_scalars(ppo_run: Path) -> None:
         "time/fps",
         "train/loss",
         "game/time_s",
-        "actions/share_0",
+        "actions/3_RIGHT_DOWN",
     } <= tags
     assert [e.step for e in events.Scalars("eval/mean_reward")] == [128, 256]
 
