@@ -98,7 +98,7 @@ class NetworkKwargs(StrictSettings):
     """What the policies of all algorithms take."""
 
     extractor: Literal["separable", "blog", "nature"] = "separable"
-    features_dim: Annotated[Count, Field(le=65536)] = 512
+    features_dim: Annotated[Count, Field(le=8192)] = 512
 
 
 class PolicyKwargs(NetworkKwargs):
@@ -117,7 +117,7 @@ class QuantileKwargs(NetworkKwargs):
 class RecurrentKwargs(NetworkKwargs):
     """Keyword arguments of :class:`sonic_sb3.policies.SonicRecurrentPolicy`."""
 
-    lstm_hidden_size: Annotated[Count, Field(le=65536)] = 256
+    lstm_hidden_size: Annotated[Count, Field(le=4096)] = 256
     n_lstm_layers: Annotated[Count, Field(le=16)] = 1
     enable_critic_lstm: bool = True
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
+
+from sonic_sb3.plain_text import one_line
 
 # Settings that decide how a run is carried out or watched, not what it tries.
 _NOT_TRIED = frozenset(
@@ -29,9 +31,9 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
     Name the arm of each run.
 
     ``EXPERIMENT/results/ARM/seed_K`` gives ARM, also without ``results`` and for run folders below
-    it (``EXPERIMENT: ARM``, where two experiments have one of that name). Any other run's arm is
-    called after its algorithm and those settings and hyperparameters in which arms of that
-    algorithm differ.
+    it (``EXPERIMENT: ARM``, where two experiments have one of that name, with as many folders
+    before it as tell them apart). Any other run's arm is called after its algorithm and those
+    settings and hyperparameters in which arms of that algorithm differ.
 
     :param runs: Folder and manifest of each run.
     """
@@ -41,6 +43,7 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
         for arm, (_, manifest) in zip(from_folders, runs, strict=True)
     ]
     from_settings = _name_by_settings([t for t in tried if t])
+    experiments = _tell_apart({arm[0] for arm in from_folders if arm is not None})
     names = []
     for arm, settings in zip(from_folders, tried, strict=True):
         if arm is None:
@@ -48,12 +51,25 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
         else:
             experiment, name = arm
             is_shared = len({a for a in from_folders if a and a[1] == name}) > 1
-            names.append(f"{experiment.name}: {name}" if is_shared else name)
+            names.append(f"{experiments[experiment]}: {name}" if is_shared else name)
     taken = {n for n, arm in zip(names, from_folders, strict=True) if arm is not None}
     return [
-        f"{name} (by settings)" if arm is None and name in taken else name
+        one_line(f"{name} (by settings)" if arm is None and name in taken else name)
         for name, arm in zip(names, from_folders, strict=True)
     ]
+
+
+def _tell_apart(folders: Set[Path]) -> dict[Path, str]:
+    """The last parts of each path, as many as no other one ends with."""
+    names = {}
+    for folder in folders:
+        n_parts = 1
+        while n_parts < len(folder.parts) and any(
+            other.parts[-n_parts:] == folder.parts[-n_parts:] for other in folders - {folder}
+        ):
+            n_parts += 1
+        names[folder] = "/".join(folder.parts[-n_parts:])
+    return names
 
 
 def _folder_arm(path: Path) -> tuple[Path, str] | None:

@@ -46,10 +46,10 @@ def renaming(path: Path) -> Iterator[Path]:
         os.close(descriptor)
         temporary = Path(name)
         yield temporary
-        _sync(temporary)
+        sync_file(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
-        _sync(path.parent)
+        sync_file(path.parent)
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -136,7 +136,8 @@ class AppendedFile:
             os.close(self._descriptor)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Wait until what was written to a file, or done in a folder, outlives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

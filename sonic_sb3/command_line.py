@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import select
 import signal
 import sys
@@ -13,12 +14,15 @@ from typing import NoReturn, TextIO
 from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.stop_signals import StoppedBySignal
 
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^\s]*@")
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, as all errors of this package."""
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
+        message = _PASSWORD.sub(r"\1...@", message)
         raise SettingsError(f"{message}; `python -m {self.prog} --help` lists the options")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonic_sb3.command_line import Parser, make_parser, run_command
+from sonic_sb3.errors import SettingsError
 
 if TYPE_CHECKING:
     from sonic_sb3.comparison import RunRecord
@@ -57,13 +58,18 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _load(words: Sequence[str]) -> list[RunRecord]:
     """Runs as named on the command line; those without a name share out their own."""
-    from sonic_sb3.comparison import load_records
+    from sonic_sb3.comparison import load_records, without_copies
 
     unnamed = [_find(word) for word in words if _split(word) is None]
     records = load_records(unnamed) if unnamed else []
+    taken = {record.arm for record in records}
     for arm, word in filter(None, map(_split, words)):
+        if arm in taken:
+            raise SettingsError(
+                f"{arm}={word}: expected another name, other runs here form an arm called {arm!r}"
+            )
         records += [replace(record, arm=arm) for record in load_records([_find(word)])]
-    return records
+    return without_copies(records)
 
 
 def _split(word: str) -> tuple[str, str] | None:
@@ -78,17 +84,19 @@ def _find(word: str) -> Path:
 
 
 def _print(content: Content) -> None:
+    from sonic_sb3.plain_text import printable
     from sonic_sb3.report.content import Table
 
     def show(table: Table) -> None:
         rows = [table.head, *([c.replace("\n", "  ") for c in row] for row in table.rows)]
         widths = [max(len(row[k]) for row in rows) for k in range(len(table.head))]
         for row in rows:
-            print("  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip())
+            line = "  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True))
+            print(printable(line.rstrip()))
 
     show(content.tables[0])
     for note in content.notes:
-        print(f"- {note}")
+        print(f"- {printable(note)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,6 +27,7 @@ from sonic_sb3.episode_tables import (
 )
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import find_monitor, read_monitor_rows
+from sonic_sb3.plain_text import one_line
 from sonic_sb3.run_folder import RunFolder, open_run_folder
 
 _MAX_EVALUATION_BYTES = 200_000_000
@@ -114,10 +115,34 @@ def load_records(paths: Sequence[Path]) -> list[RunRecord]:
                 "results, or a folder of runs"
             )
         folders.update({folder.resolve(): folder for folder in found})
-    records = [load_record(folder) for folder in folders.values()]
+    records = without_copies([load_record(folder) for folder in folders.values()])
     names = name_arms([(r.path, r.manifest) for r in records])
     named = [replace(r, arm=name) for r, name in zip(records, names, strict=True)]
     return sorted(named, key=_order)
+
+
+def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """
+    Count a run once that lies in several folders, as its run folder and compact results do.
+
+    :param records: Runs; of an arm's copies the first is kept, with a note.
+    """
+    kept: dict[str, RunRecord] = {}
+    for record in records:
+        facts = [record.arm, record.manifest.get("started_at")]
+        facts += [record.manifest["settings"], record.hyperparameters]
+        key = json.dumps(facts, sort_keys=True, default=str)
+        if facts[1] is None:
+            key = str(record.path.resolve())
+        if key in kept:
+            first = kept[key]
+            note = f"the same run lies in {one_line(record.path)} too; it counts once"
+            is_same_place = first.path.resolve() == record.path.resolve()
+            notes = first.notes if is_same_place else (*first.notes, note)
+            kept[key] = replace(first, notes=notes)
+        else:
+            kept[key] = record
+    return list(kept.values())
 
 
 def load_record(path: Path, arm: str = "") -> RunRecord:
@@ -139,7 +164,7 @@ def load_record(path: Path, arm: str = "") -> RunRecord:
     return RunRecord(
         path=path,
         arm=arm,
-        label=_seed_label(manifest) or path.name,
+        label=_seed_label(manifest) or one_line(path.name),
         env_id=folder.env_id,
         manifest=manifest,
         training=training,
@@ -254,7 +279,7 @@ def _read_final(
         data = json.loads(path.read_text(encoding="utf-8"))
         table = episodes_of_evaluation(data["episodes"], path)
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        notes.append(f"evaluation.json is damaged and was left out ({error!r})")
+        notes.append(f"evaluation.json is damaged and was left out ({one_line(repr(error))})")
         return None, {}
     facts = {k: v for k, v in data.items() if k not in ("summary", "episodes")}
     return (table, facts) if len(table) else (None, facts)

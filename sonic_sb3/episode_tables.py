@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sonic_sb3.array_files import read_arrays
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import MonitorRows
+from sonic_sb3.plain_text import one_line
 
-_MAX_HISTORY_BYTES = 200_000_000
 Column = npt.NDArray[np.float64]
 # Measure -> column of the monitor file, key of an evaluation's episode.
 _SOURCES = {
@@ -122,11 +122,11 @@ def without_pauses(seconds: Column, resumes: Sequence[float]) -> Column:
         that moment it counts as waiting.
     """
     running = seconds.copy()
-    for at in resumes:
-        after = seconds >= at
-        before = seconds[~after & np.isfinite(seconds)]
-        if after.any():
-            running[after] -= at - (before.max() if len(before) else 0.0)
+    counted_until = 0.0  # two stops without an episode between them are one after the other
+    for at in sorted(at for at in resumes if at > 0):
+        last_episode = float(np.max(seconds[seconds < at], initial=0.0))
+        running[seconds >= at] -= at - max(last_episode, counted_until)
+        counted_until = at
     return running
 
 
@@ -138,6 +138,8 @@ def episodes_of_evaluation(episodes: Sequence[dict[str, Any]], path: Path) -> Ep
     :param path: The file.
     :raises ValueError: They are not what an evaluation writes.
     """
+    if not isinstance(episodes, list) or not all(isinstance(e, dict) for e in episodes):
+        raise ValueError("expected a list of episodes")
     n = len(episodes)
     columns = {
         measure: np.array([_number(episode.get(key)) for episode in episodes])
@@ -168,28 +170,18 @@ def read_history(path: Path) -> EvaluationHistory:
         "contest_scores": "contest_score",
         "progress": "progress",
     }
-    try:
-        _check_size(path)
-        with np.load(path, allow_pickle=False) as file:
-            timesteps = np.atleast_1d(np.asarray(file["timesteps"], dtype=np.float64))
-            values = {
-                measure: np.asarray(file[name], dtype=np.float64)
-                for name, measure in names.items()
-                if name in file
-            }
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise RunFolderError(f"{path.name} is damaged ({error})") from error
+    arrays = read_arrays(path)
+    if "timesteps" not in arrays:
+        raise RunFolderError(f"{path.name}: expected an array timesteps")
+    timesteps = np.atleast_1d(arrays["timesteps"].astype(np.float64))
+    values = {
+        measure: arrays[name].astype(np.float64)
+        for name, measure in names.items()
+        if name in arrays
+    }
     if any(v.ndim != 2 or len(v) != len(timesteps) for v in values.values()):
         raise RunFolderError(f"{path.name}: expected a row of episodes per evaluation")
     return EvaluationHistory(path, timesteps, values)
-
-
-def _check_size(path: Path) -> None:
-    """A small archive can hold arrays that fill the memory."""
-    with zipfile.ZipFile(path) as archive:
-        n_bytes = sum(entry.file_size for entry in archive.infolist())
-    if n_bytes > _MAX_HISTORY_BYTES:
-        raise ValueError(f"its arrays have {n_bytes:,} bytes")
 
 
 def _to_numbers(texts: Sequence[str]) -> Column:
@@ -199,17 +191,21 @@ def _to_numbers(texts: Sequence[str]) -> Column:
 def _number(value: Any) -> float:
     try:
         number = float(np.nan if value is None else value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
     return number if np.isfinite(number) else np.nan
 
 
 def _present(columns: dict[str, Column]) -> dict[str, Column]:
+    """Those that hold a number; what was completed is 0 or 1."""
+    completion = columns.get("completion")
+    if completion is not None:
+        completion[(completion != 0) & (completion != 1)] = np.nan
     return {name: column for name, column in columns.items() if np.isfinite(column).any()}
 
 
 def _texts(values: Sequence[Any] | None, n: int) -> npt.NDArray[np.str_]:
-    return np.array([str(v) for v in values] if values else [""] * n, dtype=np.str_)
+    return np.array([one_line(v) for v in values] if values else [""] * n, dtype=np.str_)
 
 
 def _parse_counts(texts: Sequence[str], n: int) -> Column | None:

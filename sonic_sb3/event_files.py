@@ -6,6 +6,7 @@ out what came after its snapshot.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import secrets
 import socket
@@ -22,7 +23,7 @@ from torch.utils.tensorboard.writer import FileWriter
 
 from sonic_sb3.atomic_files import AppendedFile, write_bytes, write_text
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.full_disk import write_patiently
+from sonic_sb3.full_disk import cannot_write, write_patiently
 from sonic_sb3.strange_files import read_file
 
 _CLAIM = ".sonic_sb3_run"
@@ -62,6 +63,28 @@ def claim_folder(folder: Path) -> str:
     mark = secrets.token_hex(8)
     write_text(folder / _CLAIM, mark)
     return mark
+
+
+def claim_free_folder(parent: Path, name: str) -> tuple[Path, str]:
+    """
+    Claim the first folder that is nobody's: ``PPO_1``, else ``PPO_2`` and so on.
+
+    :param parent: Where.
+    :param name: Which one first; it ends with ``_NUMBER``.
+    :returns: The folder and its mark.
+    """
+    stem, _, first = name.rpartition("_")
+    for number in itertools.count(int(first)):
+        folder = parent / f"{stem}_{number}"
+        write_patiently(folder, lambda: folder.mkdir(parents=True, exist_ok=True))  # noqa: B023
+        try:
+            os.close(os.open(folder / _CLAIM, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        return folder, claim_folder(folder)
+    raise AssertionError
 
 
 def check_claim(folder: Path, mark: Any) -> None:

@@ -40,6 +40,8 @@ def _check_options(args: argparse.Namespace) -> None:
     for option in _RUN_OPTIONS:
         if args.action != "run" and getattr(args, option):
             raise SettingsError(f"--{option.replace('_', '-')}: is an option of `run` alone")
+    if args.action == "report" and args.shard is not None:
+        raise SettingsError("--shard: a report is on the whole experiment; give --arms for a part")
     if args.workers is not None and args.scheduler is not None:
         raise SettingsError("--workers: the cluster has its own; give --workers or --scheduler")
     for option in ("workers", "num_threads"):
@@ -64,7 +66,12 @@ def _main(argv: Sequence[str] | None) -> int:
         print("\n".join(list_experiments()))
         return 0
     campaign = open_campaign(
-        args.name, Path(args.log_folder), scale=args.scale, shard=args.shard, arms=args.arms
+        args.name,
+        Path(args.log_folder),
+        scale=args.scale,
+        shard=args.shard,
+        arms=args.arms,
+        needs_roms=args.action == "run",
     )
     for line in campaign.skipped:
         print(line)

@@ -166,6 +166,25 @@ def check_replay_memory(hyperparameters: DQNHyperparameters) -> None:
         )
 
 
+def check_rollout_memory(hyperparameters: LearningHyperparameters) -> None:
+    """
+    Refuse rollouts that this machine has no room for.
+
+    :raises SettingsError: They do not fit.
+    """
+    env_kwargs = hyperparameters.env_kwargs
+    n_steps = int(getattr(hyperparameters, "n_steps", 1))
+    frame_bytes = env_kwargs.n_channels * env_kwargs.frame_height * env_kwargs.frame_width
+    n_bytes = n_steps * hyperparameters.n_envs * frame_bytes
+    n_free = free_memory_bytes()
+    if n_bytes > n_free:
+        raise SettingsError(
+            f"n_steps: expected rollouts that fit into {n_free / 2**30:.2f} GiB of free memory, "
+            f"got {n_steps} timesteps of {hyperparameters.n_envs} envs, "
+            f"{n_bytes / 2**30:,.2f} GiB in all"
+        )
+
+
 def save_model(model: BaseAlgorithm, path: Path) -> None:
     """Replace an SB3 zip, or nothing."""
     buffer = io.BytesIO()

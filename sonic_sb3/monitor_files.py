@@ -57,10 +57,10 @@ def read_monitor_rows(path: Path) -> MonitorRows:
     lines = text.split("\n")
     last = lines.pop()
     head = _read_head(lines.pop(0)) if lines and lines[0].startswith("#") else {}
-    names = next(csv.reader(lines[:1]), [])
+    names = _split(lines[0]) if lines else []
     width = len(names)
     # Line by line: a quote that a crash left open must not swallow the rows after it.
-    rows = [next(csv.reader([line]), []) for line in lines[1:]]
+    rows = [_split(line) for line in lines[1:]]
     whole = [row for row in rows if len(row) == width]
     if last.strip("\0\r "):
         problems.append("its last row is not whole and was left out")
@@ -68,6 +68,14 @@ def read_monitor_rows(path: Path) -> MonitorRows:
         problems.append(f"{n_broken} rows are not whole and were left out")
     columns = {name: [row[k] for row in whole] for k, name in enumerate(names)}
     return MonitorRows(path, columns, head, tuple(problems))
+
+
+def _split(line: str) -> list[str]:
+    """The fields of a line; of one that is no CSV, such as a long run of zeros, itself alone."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return [line]
 
 
 def _read_head(line: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def load_data(path: Path) -> Any:
         raise RunFolderError(f"{path}: expected a whole file, its head is longer than the file")
     try:
         head = json.loads(content[start : start + n_head])
-        return _decode(head, memoryview(content)[start + n_head : -4])
+        return _Decoder(memoryview(content)[start + n_head : -4]).decode(head)
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise RunFolderError(f"{path}: expected plain data, it is damaged ({error})") from error
 
@@ -107,29 +107,40 @@ class _Encoder:
         return place
 
 
-def _decode(node: Any, blobs: memoryview) -> Any:
-    if not isinstance(node, dict):
-        return node
-    ((kind, value),) = node.items()
-    if kind == "bytes":
-        return bytes(_cut(blobs, *value))
-    if kind == "array":
-        dtype, shape, *place = value
-        if dtype not in _DTYPES:
-            raise ValueError(f"unexpected array type {dtype!r}")
-        return np.frombuffer(_cut(blobs, *place), dtype=dtype).reshape(shape).copy()
-    if kind == "number":
-        return _decode({"array": [value[0], [], *value[1:]]}, blobs)[()]
-    if kind == "list":
-        return [_decode(item, blobs) for item in value]
-    if kind == "tuple":
-        return tuple(_decode(item, blobs) for item in value)
-    if kind == "dict":
-        return {_decode(k, blobs): _decode(v, blobs) for k, v in value}
-    raise ValueError(f"unexpected kind of data {kind!r}")
+class _Decoder:
+    """
+    Turns JSON and blobs into data again.
 
+    :param blobs: One after the other, each used once: a small file must not become a large tree.
+    """
 
-def _cut(blobs: memoryview, offset: int, n_bytes: int) -> memoryview:
-    if not 0 <= offset <= offset + n_bytes <= len(blobs):
-        raise ValueError("an array lies outside of the file")
-    return blobs[offset : offset + n_bytes]
+    def __init__(self, blobs: memoryview) -> None:
+        self._blobs = blobs
+        self._n_bytes = 0
+
+    def decode(self, node: Any) -> Any:
+        if not isinstance(node, dict):
+            return node
+        ((kind, value),) = node.items()
+        if kind == "bytes":
+            return bytes(self._next(*value))
+        if kind == "array":
+            dtype, shape, *place = value
+            if dtype not in _DTYPES:
+                raise ValueError(f"unexpected array type {dtype!r}")
+            return np.frombuffer(self._next(*place), dtype=dtype).reshape(shape).copy()
+        if kind == "number":
+            return self.decode({"array": [value[0], [], *value[1:]]})[()]
+        if kind == "list":
+            return [self.decode(item) for item in value]
+        if kind == "tuple":
+            return tuple(self.decode(item) for item in value)
+        if kind == "dict":
+            return {self.decode(k): self.decode(v) for k, v in value}
+        raise ValueError(f"unexpected kind of data {kind!r}")
+
+    def _next(self, offset: int, n_bytes: int) -> memoryview:
+        if offset != self._n_bytes or not offset <= offset + n_bytes <= len(self._blobs):
+            raise ValueError("an array lies outside of its place in the file")
+        self._n_bytes += n_bytes
+        return self._blobs[offset : offset + n_bytes]

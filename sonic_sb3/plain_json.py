@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 from sonic_sb3.errors import SettingsError
 
 _MAX_DEPTH = 20
+_MAX_DIGITS = 40
 
 
 def parse_json(data: bytes, source: str) -> Any:
@@ -24,6 +26,7 @@ def parse_json(data: bytes, source: str) -> Any:
         value = json.loads(
             data.decode("utf-8"),
             parse_float=_finite_float,
+            parse_int=_bounded_int,
             parse_constant=_refuse_constant,
             object_pairs_hook=_unique_keys,
         )
@@ -65,6 +68,12 @@ def _finite_float(text: str) -> float:
     return number
 
 
+def _bounded_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:  # no float could hold it
+        raise ValueError(f"expected numbers of at most {_MAX_DIGITS} digits, got {text[:40]}")
+    return int(text)
+
+
 def _refuse_constant(text: str) -> float:
     raise ValueError(f"expected finite numbers, got {text}")
 
@@ -72,7 +81,6 @@ def _refuse_constant(text: str) -> float:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"expected each key once, key {twice!r} stands twice")
     return mapping

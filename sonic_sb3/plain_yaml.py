@@ -109,8 +109,11 @@ def parse_value(text: str, source: str) -> Any:
         raise SettingsError(f"{source}: expected plain YAML: {reason}") from error
     except SettingsError as error:
         raise SettingsError(f"{source}: {error}") from error
-    except (RecursionError, ValueError) as error:
-        raise SettingsError(f"{source}: expected plain YAML: {error}") from error
+    except (RecursionError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+        # PyYAML's constructors of tagged scalars, such as `!!int ""`.
+        raise SettingsError(
+            f"{source}: expected plain YAML: {type(error).__name__}: {error}"
+        ) from error
     return data
 
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.full_disk import write_patiently
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 
@@ -47,7 +48,7 @@ class ReplayFiles:
         :returns: All pieces that belong to the buffer of that moment, to be kept in the snapshot.
         :raises RunFolderError: The disk is full, or writing is not allowed.
         """
-        self._folder.mkdir(exist_ok=True)
+        write_patiently(self._folder, lambda: self._folder.mkdir(exist_ok=True))
         while self.n_saved < n_added:
             piece = (self.n_saved, min(n_added, self.n_saved + _MAX_ROWS))
             save_data(self._path(*piece), self._buffer.read_rows(*piece))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from stable_baselines3.common.logger import HumanOutputFormat, KVWriter, Logger
 
 from sonic_sb3.action_sets import action_names
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.event_files import TensorBoardFile, claim_folder
+from sonic_sb3.event_files import TensorBoardFile, claim_free_folder
 from sonic_sb3.policies import SonicPolicy
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, describe_machine
@@ -30,15 +32,35 @@ def make_logger(job: Job, manifest: dict[str, Any] | None) -> Logger:
 
 def tensorboard_folder(job: Job, manifest: dict[str, Any] | None) -> Path:
     """The run's own folder, or the one that was asked for when it was started."""
-    given = manifest.get("tensorboard_log") if manifest else job.output.tensorboard_log
+    if manifest is None:
+        return job.folder.tensorboard if job.tensorboard is None else job.tensorboard[0]
+    given = manifest.get("tensorboard_log")
     if given is None:
         return job.folder.tensorboard
-    if not isinstance(given, str | Path):
+    if not isinstance(given, str | Path) or "\0" in str(given):
         raise RunFolderError(
             f"{job.folder.manifest}: tensorboard_log: expected a folder or null, got {given!r:.80}"
         )
+    name = manifest.get("tensorboard_name") or _usual_name(job)
+    if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
+        raise RunFolderError(
+            f"{job.folder.manifest}: tensorboard_name: expected a name such as "
+            f"{_usual_name(job)}, got {name!r:.80}"
+        )
+    return Path(given) / job.settings.env / name
+
+
+def claim_tensorboard(job: Job) -> Job:
+    """A run that begins, with a folder of its own where TensorBoard's files were asked for."""
+    if job.output.tensorboard_log is None:
+        return job
+    parent = job.output.tensorboard_log / job.settings.env
+    return replace(job, tensorboard=claim_free_folder(parent, _usual_name(job)))
+
+
+def _usual_name(job: Job) -> str:
     number = job.folder.path.name.rpartition("_")[2]
-    return Path(given) / job.settings.env / f"{job.settings.algo.upper()}_{number}"
+    return f"{job.settings.algo.upper()}_{number}"
 
 
 def make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
@@ -51,7 +73,8 @@ def make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
         "command": command_line(),
         "tensorboard_log": None if tensorboard_log is None else str(tensorboard_log),
         "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
-        "tensorboard_mark": tensorboard_log and claim_folder(tensorboard_folder(job, None)),
+        "tensorboard_name": job.tensorboard and job.tensorboard[0].name,
+        "tensorboard_mark": job.tensorboard and job.tensorboard[1],
         "device": str(model.device),
         "precision": getattr(model.policy, "precision", "float32"),
         "rom_sha1": rom_sha1(job.settings.env),

@@ -25,6 +25,7 @@ from sonic_sb3.models import (
     SCRIPTS,
     build_model,
     check_replay_memory,
+    check_rollout_memory,
     load_policy_weights,
     load_weights,
     script_kwargs,
@@ -125,12 +126,15 @@ def check_can_be_built(settings: TrainSettings, hyperparameters: Hyperparameters
     """
     Refuse what building would refuse, before there is a folder or a process.
 
-    :raises SettingsError: A script lacks an action, or a replay buffer does not fit into memory.
+    :raises SettingsError: A script lacks an action, or what is kept of the past does not fit into
+        memory.
     """
     if isinstance(hyperparameters, ScriptHyperparameters):
         make_policy(settings.algo, settings.env, hyperparameters)
-    if isinstance(hyperparameters, DQNHyperparameters):
+    elif isinstance(hyperparameters, DQNHyperparameters):
         check_replay_memory(hyperparameters)
+    elif isinstance(hyperparameters, LearningHyperparameters):
+        check_rollout_memory(hyperparameters)
 
 
 def observation_space(hyperparameters: Hyperparameters) -> gym.spaces.Box:

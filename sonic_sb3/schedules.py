@@ -9,11 +9,11 @@ from 0 to 1 over the first 10,000 timesteps. rl-zoo3 knows numbers and ``lin_`` 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any
 
+_MAX = 1e30  # what a float32 cannot hold ends in a traceback of torch
 _CHANGING = re.compile(r"(lin|const)_(.+)")
 _WARMUP = re.compile(r"warmup_([^_]+)_(.+)")
 
@@ -85,6 +85,6 @@ def _to_number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"expected a number or lin_NUMBER, got {value!r:.80}") from None
-    if not math.isfinite(number) or number <= 0:
-        raise ValueError(f"expected a finite number above 0, got {value!r}")
+    if not 0 < number <= _MAX:
+        raise ValueError(f"expected a number above 0 and at most {_MAX:g}, got {value!r}")
     return number

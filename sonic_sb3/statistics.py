@@ -9,6 +9,7 @@ import numpy as np
 
 _Z_95 = 1.959964
 _N_RESAMPLES = 10_000
+_MAX_BLOCK = 4_000_000
 
 
 def wilson_interval(n_successes: int, n: int) -> tuple[float, float]:
@@ -43,6 +44,11 @@ def bootstrap_mean_interval(values: Sequence[float], seed: int = 0) -> tuple[flo
         return None
     sample = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    means = sample[rng.integers(len(sample), size=(_N_RESAMPLES, len(sample)))].mean(axis=1)
+    # In blocks, which draw the same numbers as all at once would, in bounded memory.
+    n_rows = max(1, _MAX_BLOCK // len(sample))
+    blocks = [min(n_rows, _N_RESAMPLES - start) for start in range(0, _N_RESAMPLES, n_rows)]
+    means = np.concatenate(
+        [sample[rng.integers(len(sample), size=(n, len(sample)))].mean(axis=1) for n in blocks]
+    )
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -26,18 +27,25 @@ from sonic_sb3.callbacks import (
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
-from sonic_sb3.errors import CannotWriteError, NotFiniteError, RunFolderError, SettingsError
+from sonic_sb3.errors import (
+    CannotWriteError,
+    NotFiniteError,
+    RunFolderError,
+    SettingsError,
+    WorkerError,
+)
 from sonic_sb3.evaluation import EvaluationResult
 from sonic_sb3.event_files import check_claim, cut_event_files
 from sonic_sb3.final_evaluation import evaluate_trained
 from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
-from sonic_sb3.full_disk import on_full_disk
+from sonic_sb3.full_disk import on_full_disk, write_patiently
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder
 from sonic_sb3.run_records import (
+    claim_tensorboard,
     keep_precision,
     make_logger,
     make_manifest,
@@ -106,6 +114,7 @@ def train(
             weights = None
             if starting_agent is not None:
                 weights = copy_starting_weights(starting_agent, settings, folder)
+            job = claim_tensorboard(job)
             model, manifest = _begin(job, weights)
         except BaseException:
             folder.remove()
@@ -127,6 +136,9 @@ def resume(
     """
     manifest = folder.read_manifest()
     settings, hyperparameters = read_settings(manifest, str(folder.manifest))
+    check_device(settings.device)
+    check_stages(hyperparameters)
+    check_can_be_built(settings, hyperparameters)
     job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         if "finished_at" in manifest:
@@ -140,7 +152,8 @@ def resume(
         snapshot = read_training_snapshot(folder)
         n_done = snapshot["counters"]["num_timesteps"] if snapshot else 0
         if snapshot is not None:
-            os.truncate(folder.monitor, snapshot["monitor_bytes"])
+            n_bytes = snapshot["monitor_bytes"]
+            write_patiently(folder.monitor, lambda: os.truncate(folder.monitor, n_bytes))
         tensorboard = tensorboard_folder(job, manifest)
         if tensorboard != folder.tensorboard:
             check_claim(tensorboard, manifest.get("tensorboard_mark"))
@@ -232,6 +245,7 @@ def _learn_and_conclude(
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
     result = _evaluate_at_end(job, model) if settings.eval_episodes > 0 else None
+    manifest["model_sha256"] = hashlib.sha256(folder.model.read_bytes()).hexdigest()
     manifest["finished_at"] = timestamp()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)
@@ -246,7 +260,7 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
     elapsed_s = 0.0
     try:
         if snapshot is not None:
-            restore_training_snapshot(model, resumable, snapshot, replay_files)
+            restore_training_snapshot(model, resumable, snapshot, replay_files, job.folder.snapshot)
             elapsed_s = snapshot["elapsed_s"]
         keep_snapshots = KeepSnapshots(
             job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
@@ -273,10 +287,8 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
                         log_interval=None,  # type: ignore[arg-type]  # LogRollouts does it
                         reset_num_timesteps=snapshot is None,
                     )
-        except (StoppedBySignal, NotFiniteError):
-            keep_snapshots.write_newest()
-            raise
-        except CannotWriteError:
+        except (StoppedBySignal, NotFiniteError, WorkerError, CannotWriteError):
+            # Without waiting for room on the disk: whoever asks to end means now.
             with suppress(CannotWriteError), on_full_disk("stop"):
                 keep_snapshots.write_newest()
             raise

@@ -46,6 +46,7 @@ class Job:
     :param folder: Where.
     :param output: What to show.
     :param callbacks: More callbacks with a memory (``training_snapshot.Resumable``).
+    :param tensorboard: Folder outside of the run folder for TensorBoard's files, and its mark.
     """
 
     settings: TrainSettings
@@ -53,3 +54,4 @@ class Job:
     folder: RunFolder
     output: Output
     callbacks: Sequence[Any] = ()
+    tensorboard: tuple[Path, str] | None = None

@@ -30,10 +30,12 @@ from sonic_sb3.algorithm_state import (
     read_algorithm_state,
     write_algorithm_state,
 )
+from sonic_sb3.atomic_files import sync_file
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import SonicVecEnv
-from sonic_sb3.errors import RunFolderError
+from sonic_sb3.errors import RunFolderError, SonicError
 from sonic_sb3.finite_numbers import check_outputs
+from sonic_sb3.full_disk import write_patiently
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.replay_files import ReplayFiles
 from sonic_sb3.run_folder import RunFolder
@@ -128,7 +130,8 @@ def read_training_snapshot(folder: RunFolder) -> dict[str, Any] | None:
     try:
         n_timesteps, n_bytes = snapshot["counters"]["num_timesteps"], snapshot["monitor_bytes"]
         n_bytes_there = folder.monitor.stat().st_size
-        is_sound = 0 <= n_timesteps < 10**15 and 0 <= n_bytes <= n_bytes_there
+        is_sound = type(n_timesteps) is int and type(n_bytes) is int
+        is_sound = is_sound and 0 <= n_timesteps < 10**15 and 0 <= n_bytes <= n_bytes_there
         is_sound = is_sound and math.isfinite(snapshot["elapsed_s"])
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise RunFolderError(
@@ -147,6 +150,7 @@ def restore_training_snapshot(
     callbacks: list[Resumable],
     snapshot: dict[str, Any],
     replay_files: ReplayFiles | None = None,
+    source: object = "the snapshot",
 ) -> None:
     """
     Put everything back into a model that was built from the same settings.
@@ -155,6 +159,7 @@ def restore_training_snapshot(
     :param callbacks: As in the run.
     :param snapshot: Of :func:`take_training_snapshot`.
     :param replay_files: Those of the run, where it has a replay buffer.
+    :param source: The file, for messages.
     :raises RunFolderError: It is of another kind of run.
     """
     try:
@@ -164,10 +169,12 @@ def restore_training_snapshot(
             n_added = snapshot["algorithm"]["replay"]["n_added"]
             replay_files.load(snapshot["replay_pieces"], n_added)
         _restore(model, callbacks, snapshot)
-    except _MISFITS as error:
+    except (*_MISFITS, SonicError) as error:
+        # Of what a worker says the last line tells what was wrong.
+        reason = (str(error).strip().splitlines() or ["no reason"])[-1]
         raise RunFolderError(
-            f"the snapshot does not fit the run's settings ({type(error).__name__}: {error}); "
-            "was it copied from another run?"
+            f"{source}: expected a snapshot that fits the run's settings "
+            f"({type(error).__name__}: {reason:.300}); was it copied from another run?"
         ) from error
 
 
@@ -287,6 +294,10 @@ class KeepSnapshots(BaseCallback):
             if self._replay_files is not None:
                 n_added = self._newest["algorithm"]["replay"]["n_added"]
                 self._newest["replay_pieces"] = self._replay_files.save(n_added)
+            # A power cut must not leave a snapshot that knows more rows than the disk has.
+            monitor = self._folder.monitor
+            if monitor.is_file():
+                write_patiently(monitor, lambda: sync_file(monitor))
             save_data(self._folder.snapshot, self._newest)
             if self._replay_files is not None:
                 self._replay_files.remove_others()

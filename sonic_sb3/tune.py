@@ -25,6 +25,20 @@ _ACTIONS = {
 }
 
 
+# Option -> least and most. Workers renew their leases every 5 s, so less grace would take trials
+# away from those who are at work on them.
+_RANGES: dict[str, tuple[float, float]] = {
+    "workers": (1, 1024),
+    "top": (0, 1000),
+    "confirm_seeds": (1, 1000),
+    "grace": (15, 10**7),
+    "timeout": (0.001, 10**9),
+    "snapshot_freq": (1, 10**9),
+    "n_trials": (1, 10**7),
+    "n_timesteps": (1, 10**12),
+}
+
+
 def _make_parser() -> Parser:
     parser = make_parser(
         "tune",
@@ -108,26 +122,23 @@ def _add_worker_options(parser: Parser) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    for name, least in (("workers", 1), ("top", 0), ("confirm_seeds", 1), ("grace", 3)):
-        if getattr(args, name) < least:
-            option = "--" + name.replace("_", "-")
-            raise SettingsError(f"{option}: expected at least {least}, got {getattr(args, name)}")
-    for name in ("timeout", "snapshot_freq", "n_trials"):
+    for name, (least, most) in _RANGES.items():
         value = getattr(args, name)
-        if value is not None and value <= 0:
+        if value is not None and not least <= value <= most:  # NaN is neither
             option = "--" + name.replace("_", "-")
-            raise SettingsError(f"{option}: expected above 0, got {value}")
+            raise SettingsError(f"{option}: expected between {least:,} and {most:,}, got {value}")
 
 
 def _main(argv: Sequence[str] | None) -> int:
+    from sonic_sb3.tuning.secrets_in_titles import hide_password
+
+    hide_password(argv)  # first of all: a message about a wrong option repeats it
     args = _make_parser().parse_args(argv)
     _check(args)
 
     from sonic_sb3.tuning import campaign
     from sonic_sb3.tuning.plan import find_place
-    from sonic_sb3.tuning.secrets_in_titles import hide_password
 
-    hide_password(argv)
     asked = _read_asked(args)
     place = find_place(args.log_folder, args.study_name, args.storage, asked)
     if args.action == "status":

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.pickle_scan import check_tuples
 from sonic_sb3.strange_files import StrangeFileError, open_archive, read_entry, read_file
 
 # Of a network's size: its weights, two moments of the optimiser, and a target network.
@@ -78,8 +79,10 @@ def align_moments(optimizer: torch.optim.Optimizer) -> None:
 
 def _load(content: bytes, max_bytes: int, device: Any) -> Any:
     """Read what ``torch.save`` wrote, in its format of archives, without unpickling objects."""
-    with open_archive(content, max_bytes, _MAX_INNER_ENTRIES):
-        pass
+    with open_archive(content, max_bytes, _MAX_INNER_ENTRIES) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                check_tuples(read_entry(archive, name, max_bytes))
     return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
 

@@ -22,6 +22,9 @@ LAYERS = [
         "rom_formats",
         "monitor_files",
         "arm_names",
+        "plain_text",
+        "pickle_scan",
+        "array_files",
     ],
     [
         "sonic_levels",

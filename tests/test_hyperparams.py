@@ -72,7 +72,7 @@ def test_game_key_comes_before_default(tmp_path: Path) -> None:
         ({"gamma": float("nan")}, "gamma"),
         ({"learning_rate": "exp_3"}, "learning_rate: expected a number or lin_NUMBER"),
         ({"learning_rate": -1}, "learning_rate: .*above 0"),
-        ({"learning_rate": "lin_inf"}, "learning_rate: .*finite"),
+        ({"learning_rate": "lin_inf"}, "learning_rate: .*at most"),
         ({"n_steps": 0}, "n_steps"),
         ({"n_steps": 10.5}, "n_steps"),
         ({"n_steps": True}, "n_steps: expected a number, got True"),

@@ -100,8 +100,12 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _read_zip(path: Path) -> dict[str, bytes]:
-    with path.open("rb") as file:
-        n_archive_bytes = os.fstat(file.fileno()).st_size
+    # Without O_NONBLOCK a pipe would keep us waiting for somebody to write.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        n_archive_bytes = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError("expected a file, it is a pipe, socket or device")
         _check_directory_end(file, n_archive_bytes)
         try:
             with zipfile.ZipFile(file) as archive:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -11,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sonic_sb3.array_files import read_arrays
 from sonic_sb3.bundles.contents import EVALUATION_CURVE, TRAINING_CURVE
 from sonic_sb3.errors import BundleError
+from sonic_sb3.strange_files import read_file, unpack_gzip
 
 _MAX_ROWS = 20_000
+_MAX_TABLE_BYTES = 256_000_000
 
 
 def read_curves(run: Path) -> dict[str, bytes]:
@@ -39,13 +41,17 @@ def evaluations_table(path: Path) -> bytes:
     SB3's ``evaluations.npz`` as CSV: a row per evaluation.
 
     :param path: The file; it is read without pickle.
-    :raises BundleError: It is damaged.
+    :raises SonicError: It is damaged.
     """
+    arrays = read_arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            timesteps, results = arrays["timesteps"], arrays["results"]
-            successes = arrays.get("successes")
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        timesteps, results = arrays["timesteps"], arrays["results"]
+        successes = arrays.get("successes")
+        if timesteps.ndim != 1 or timesteps.dtype.kind not in "iu" or results.ndim != 2:
+            raise ValueError("expected a row of returns for each number of timesteps")
+        if not len(timesteps) == len(results) == len(results if successes is None else successes):
+            raise ValueError("its arrays have different lengths")
+    except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path}: expected SB3's evaluations ({error})") from error
     rows = [["timesteps", "mean_reward", "std_reward", "n_episodes", "success_rate"]]
     for k, (timestep, returns) in enumerate(zip(timesteps, results, strict=True)):
@@ -76,7 +82,9 @@ def read_table(path: Path) -> list[list[str]]:
     :raises BundleError: It cannot be read.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = read_file(path, _MAX_TABLE_BYTES, follows_links=True)
+        if path.suffix == ".gz":
+            content = unpack_gzip(content, _MAX_TABLE_BYTES)
         text = content.decode("utf-8")
         return list(csv.reader(line for line in io.StringIO(text) if not line.startswith("#")))
     except (OSError, EOFError, ValueError, csv.Error) as error:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import sys
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.envs.game_env import GameEnv
-from sonic_sb3.errors import WorkerError
+from sonic_sb3.errors import SonicError, WorkerError
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,41 @@ def replay(game_id: str, level: str, inputs: npt.NDArray[np.uint8]) -> Replay:
     """
     # A process has one emulator, and the caller may use it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(_replay, game_id, level, inputs).result()
-        except BrokenProcessPool as error:
-            raise WorkerError(f"the movie of {game_id} {level} ended the emulator") from error
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (sender, game_id, level, inputs)
+    process = context.Process(target=_send_replay, args=arguments, daemon=True)
+    process.start()
+    sender.close()
+    try:
+        result = receiver.recv()
+    except EOFError as error:
+        raise WorkerError(f"the movie of {game_id} {level} ended the emulator") from error
+    finally:
+        receiver.close()
+        process.join()
+    if isinstance(result, SonicError):
+        raise result
+    assert isinstance(result, Replay)
+    return result
+
+
+def _send_replay(
+    sender: Connection, game_id: str, level: str, inputs: npt.NDArray[np.uint8]
+) -> None:
+    try:
+        sender.send(_replay(game_id, level, inputs))
+    except SonicError as error:
+        sender.send(error)
 
 
 def _replay(game_id: str, level: str, inputs: npt.NDArray[np.uint8]) -> Replay:
+    parent = multiprocessing.parent_process()
     env = GameEnv(game_id, level)
     env.reset()
     end_reason = None
     for n_frames, buttons in enumerate(inputs, start=1):
+        if parent is not None and not parent.is_alive():
+            sys.exit(1)  # nobody is left to be told
         is_last = n_frames == len(inputs)
         _, ended, info = env.run_frame(buttons, is_seen=is_last)
         if ended:

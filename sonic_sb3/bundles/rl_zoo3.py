@@ -190,6 +190,11 @@ def _translate(config: dict[str, Any], source: str) -> dict[str, Any]:
 class _Rl3ConfigLoader(yaml.SafeLoader):
     """Plain YAML, and the one Python object that rl-zoo3 writes: an ordered mapping."""
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge keys, of which a few lines can make millions, are none of rl-zoo3's."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("expected no merge key (<<)")
+
 
 def _construct_pairs(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Any, Any]:
     if not isinstance(node, yaml.SequenceNode):
@@ -206,6 +211,17 @@ def _construct_tuple(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
     return loader.construct_sequence(node, deep=True)
 
 
+# What PyYAML raises of odd files; of tagged scalars such as `!!int ""` the last three.
+_ODD_YAML = (
+    yaml.YAMLError,
+    ValueError,
+    AssertionError,
+    TypeError,
+    RecursionError,
+    IndexError,
+    KeyError,
+    AttributeError,
+)
 _Rl3ConfigLoader.add_constructor(_ORDERED_DICT, _construct_pairs)
 _Rl3ConfigLoader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tuple)
 
@@ -219,7 +235,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise BundleError(
             f"cannot read {path}: {error.strerror}; expected a run folder of rl-zoo3"
         ) from error
-    except (yaml.YAMLError, ValueError, AssertionError, TypeError, RecursionError) as error:
+    except _ODD_YAML as error:
         reason = " ".join(str(error).split())
         raise BundleError(
             f"{path}: expected plain settings, nothing that runs: {reason}"

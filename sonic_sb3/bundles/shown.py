@@ -7,7 +7,7 @@ from typing import Any
 
 from sonic_sb3.bundles.claims import check_agent_weights, read_claims
 from sonic_sb3.bundles.contents import PROVENANCE, Bundle
-from sonic_sb3.bundles.texts import printable
+from sonic_sb3.plain_text import printable
 from sonic_sb3.summary_table import format_summary
 
 _MAX_LINES = 60

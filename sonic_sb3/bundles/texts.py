@@ -6,13 +6,15 @@ import csv
 import io
 import math
 import re
-import unicodedata
 
 from sonic_sb3.errors import BundleError
+from sonic_sb3.plain_text import is_plain
 
 # `<b>`, `</b>`, `<!--`, `<?php`, `<script`: a card is Markdown and its few tables need none of it.
 _HTML = re.compile(r"<[A-Za-z/!?]")
-_LINK = re.compile(r"\]\(\s*<?([^)\s>]*)|^\s*\[[^\]]+\]:\s*<?(\S+)", re.MULTILINE)
+_LINK = re.compile(
+    r"\]\([ \t\n]{0,9}<?([^)\s>]*)|^[ \t]{0,9}\[[^\]\n]{1,999}\]:[ \t\n]{0,9}<?(\S+)", re.MULTILINE
+)
 _RELATIVE = re.compile(r"[\w.=+-]+(/[\w.=+-]+)*")
 _MAX_CELL = 10_000
 
@@ -30,7 +32,7 @@ def decode(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         raise BundleError(f"{name}: expected text in UTF-8 ({error.reason})") from error
     for character in set(text):
-        if character not in "\n\t" and not _is_plain(character):
+        if character not in "\n\t" and not is_plain(character):
             raise BundleError(
                 f"{name}: expected plain text, it holds the control character {character!a}"
             )
@@ -75,21 +77,6 @@ def check_table(content: bytes, name: str) -> None:
                 _check_cell(cell, name)
     except csv.Error as error:
         raise BundleError(f"{name}: expected a table of comma-separated values: {error}") from error
-
-
-def printable(value: object) -> str:
-    """
-    A stranger's text for a terminal: one line, without control characters.
-
-    :param value: Anything; its text is shown.
-    """
-    return "".join(c if _is_plain(c) else "\N{REPLACEMENT CHARACTER}" for c in str(value))
-
-
-def _is_plain(character: str) -> bool:
-    # Cc: terminal escapes. Cf: invisible, among them those that reverse the reading direction.
-    # Zl, Zp: line ends that only some programs know.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _check_cell(cell: str, name: str) -> None:

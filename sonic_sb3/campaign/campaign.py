@@ -151,13 +151,23 @@ class Campaign:
     def introduction(self) -> str:
         """What the report begins with: question, decision rule, how much of the grid is done."""
         experiment = self.experiment
-        n_done = sum(cell.state() is State.DONE for cell in self.cells)
+        states = Counter(cell.state() for cell in self.cells)
+        arms = list(dict.fromkeys(cell.plan.arm for cell in self.cells))
         paragraphs = [
             f"Question: {experiment.question.strip()}",
-            f"Metric: {experiment.metric}.",
+            f"Metric: {experiment.metric}{_where_it_stands(experiment.metric)}.",
             f"Decision rule, written before the runs: {experiment.decision_rule.strip()}",
-            f"Runs finished: {n_done} of {len(self.cells)}.",
+            f"Runs finished: {states[State.DONE]} of {len(self.cells)}.",
         ]
+        if len(arms) < len(experiment.arms):
+            paragraphs.append(f"Not the whole experiment: of its arms only {', '.join(arms)}.")
+        if states[State.OUTDATED]:
+            paragraphs.append(
+                f"Left out: {states[State.OUTDATED]} runs made with other settings than those "
+                "that the experiment has now."
+            )
+        if experiment.answer:
+            paragraphs.append(f"Answer: {experiment.answer.strip()}")
         if self.scale != 1:
             paragraphs.append(f"Budgets scaled by {self.scale:g}: not the full experiment.")
         notes = [f"{name}: {arm.note.strip()}" for name, arm in experiment.arms.items() if arm.note]
@@ -205,6 +215,7 @@ def open_campaign(
     scale: float = 1.0,
     shard: str | None = None,
     arms: Sequence[str] | None = None,
+    needs_roms: bool = True,
 ) -> Campaign:
     """
     Open an experiment.
@@ -214,6 +225,7 @@ def open_campaign(
     :param scale: Of the budgets.
     :param shard: ``I/N``: the I-th of N parts.
     :param arms: These alone.
+    :param needs_roms: Leave out what cannot be played here.
     :raises SonicError: There is none, or something in it is wrong.
     """
     definition = find_experiment(name)
@@ -227,7 +239,7 @@ def open_campaign(
         if arm not in plans:
             raise unknown_name(f"arm of {places.name}", arm, plans)
     skipped = []
-    for game in dict.fromkeys(plan.game for plan in plans.values()):
+    for game in dict.fromkeys(plan.game for plan in plans.values()) if needs_roms else ():
         try:
             find_rom(game)
         except RomError as error:
@@ -269,6 +281,12 @@ def _with_starts(cells: list[Cell], arms: set[str]) -> list[Cell]:
             arms.add(parent)
             parent = starts.get(parent)
     return [cell for cell in cells if cell.plan.arm in arms]
+
+
+def _where_it_stands(metric: str) -> str:
+    if metric in (*_REPORTED, "completion_time_s"):
+        return ""
+    return ", which `experiment status` shows; it is none of those that reports compare arms by"
 
 
 def _explain_outdated(cell: Cell) -> str:

@@ -51,10 +51,17 @@ class CellRun:
     :param lease: The right to do it; released at the end.
     :param options: How.
     :param start: The run whose agent training starts from.
+    :param stores: Keep the results here; ``False`` where somebody else does.
     """
 
     def __init__(
-        self, cell: Cell, lease: Lease, options: ProcessOptions, start: RunFolder | None = None
+        self,
+        cell: Cell,
+        lease: Lease,
+        options: ProcessOptions,
+        start: RunFolder | None = None,
+        *,
+        stores: bool = True,
     ) -> None:
         self.cell = cell
         self.failure: str | None = None
@@ -63,6 +70,7 @@ class CellRun:
         self._lease = lease
         self._options = options
         self._start = start
+        self._stores = stores
         self._process: subprocess.Popen[bytes] | None = None
         self._n_kills = 0
         self._has_evaluated = False
@@ -90,6 +98,8 @@ class CellRun:
             run = self.cell.find_run()
             assert run is not None  # _next_step found it finished
             self.files = compact_files(run, with_video=self.cell.shows_video)
+            if self._stores:  # before the lease ends, or another campaign finds the cell undone
+                store(self.cell, self.files)
         except SonicError as error:
             self._fail(str(error))
         return self._end()
@@ -146,10 +156,13 @@ class CellRun:
             raise RunFolderError(f"cannot start {command[0]}: {error}") from error
 
     def _handle_failure(self, status: int) -> bool:
-        if status < 0 and self._n_kills < _MAX_KILLS:
+        # A train that is asked to end saves and says so with 128 + signal.
+        number = -status if status < 0 else status - 128
+        if (status < 0 or number in (signal.SIGINT, signal.SIGTERM)) and self._n_kills < _MAX_KILLS:
             self._n_kills += 1
-            name = signal.Signals(-status).name
-            self.notes.append(f"killed by {name}, goes on ({self._n_kills} of {_MAX_KILLS})")
+            name = signal.Signals(number).name
+            how = "killed" if status < 0 else "ended"
+            self.notes.append(f"{how} by {name}, goes on ({self._n_kills} of {_MAX_KILLS})")
             self._has_evaluated = False
             return False  # the next poll starts it again, from its last snapshot
         ending = signal.Signals(-status).name if status < 0 else f"status {status}"

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -47,6 +48,7 @@ class Cell:
     :param folder: Where its run folder, its log and its lease lie.
     :param results: Where its compact results go.
     :param shows_video: It is the one of its arm whose results hold a video.
+    :param start: The cell whose agent it starts from, where there is one.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Cell:
     folder: Path
     results: Path
     shows_video: bool = False
+    start: Cell | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -156,13 +159,14 @@ def make_cells(experiment: Experiment, plans: dict[str, Plan], places: Places) -
     :param plans: Its arms.
     :param places: Where things go.
     """
-    cells = []
-    for seed in experiment.seeds:
-        for plan in plans.values():
-            part = Path(plan.arm) / f"seed_{seed}"
-            is_first = seed == experiment.seeds[0]
-            cells.append(Cell(plan, seed, places.logs / part, places.results / part, is_first))
-    return cells
+
+    def make_cell(plan: Plan, seed: int) -> Cell:
+        part = Path(plan.arm) / f"seed_{seed}"
+        is_first = seed == experiment.seeds[0]
+        start = None if plan.init_from is None else make_cell(plans[plan.init_from], seed)
+        return Cell(plan, seed, places.logs / part, places.results / part, is_first, start)
+
+    return [make_cell(plan, seed) for seed in experiment.seeds for plan in plans.values()]
 
 
 def select_shard(cells: list[Cell], index: int, n_shards: int) -> list[Cell]:
@@ -248,7 +252,10 @@ def _settings_difference(cell: Cell, folder: Path) -> str | None:
     plan = cell.plan
     run = RunFolder(folder, plan.game)
     try:
-        settings, hyperparameters = read_settings(run.read_manifest(), str(run.manifest))
+        manifest = run.read_manifest()
+        settings, hyperparameters = read_settings(manifest, str(run.manifest))
+        if (reason := _start_difference(cell, settings.init_run, manifest)) is not None:
+            return reason
     except SonicError as error:
         return str(error)
     wanted = {
@@ -267,6 +274,26 @@ def _settings_difference(cell: Cell, folder: Path) -> str | None:
         for key, value in _flatten(plan.hyperparameters.model_dump()).items()
     ]
     return _first_difference(pairs)
+
+
+def _start_difference(cell: Cell, init_run: str | None, manifest: Mapping[str, Any]) -> str | None:
+    """In what the agent that a run started from differs from the one that it should have."""
+    start = cell.start
+    # .../ARM/seed_K/ALGO/GAME_1, wherever the logs were
+    started_from = None if init_run is None else "/".join(Path(init_run).parts[-4:-2])
+    wanted = None if start is None else f"{start.plan.arm}/seed_{start.seed}"
+    if started_from != wanted:
+        return f"init_from was {started_from!r}, the experiment now says {wanted!r}"
+    if start is None:
+        return None
+    if start.state() is State.OUTDATED:
+        return f"init_from: {start}, whose agent it started from, is outdated"
+    if start.state() is not State.DONE:
+        return None
+    sha256 = RunFolder(start.results, start.plan.game).read_manifest().get("model_sha256")
+    if sha256 is not None and sha256 != manifest.get("init_model_sha256"):
+        return f"init_from: it started from another agent than the one that {start} now has"
+    return None
 
 
 def _first_difference(pairs: list[tuple[str, Any, Any]]) -> str | None:

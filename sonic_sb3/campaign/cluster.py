@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.5
 _CONNECT_S = 15.0
 _STOP_PATIENCE_S = 90.0
-_LEASE_PATIENCE_S = 600.0
+_MAX_LOSSES = 3
 
 
 @dataclass(frozen=True)
@@ -112,17 +113,20 @@ def _run(grid: Grid, client: Client, job: ClusterJob, view: View, request: StopR
     from distributed import Event
 
     futures: dict[tuple[str, int], Future] = {}
+    losses: Counter[tuple[str, int]] = Counter()
     stop = Event(job.stop_name, client=client)
-    while request.number is None:
-        _submit_more(grid, client, job, futures, view)
-        if not futures:
-            return
-        _collect(grid, futures, view)
-        time.sleep(_POLL_S)
-    stop.set()
+    try:
+        while request.number is None:
+            _submit_more(grid, client, job, futures, view)
+            if not futures:
+                return
+            _collect(grid, futures, losses, view)
+            time.sleep(_POLL_S)
+    finally:
+        stop.set()
     deadline_s = time.monotonic() + _STOP_PATIENCE_S
     while futures and time.monotonic() < deadline_s:
-        _collect(grid, futures, view)
+        _collect(grid, futures, losses, view)
         waiting = [key for key, future in futures.items() if not _is_processing(client, future)]
         for key in waiting:
             futures.pop(key).cancel()
@@ -166,31 +170,47 @@ def _submit_more(
         )
 
 
-def _collect(grid: Grid, futures: dict[tuple[str, int], Future], view: View) -> None:
+def _collect(
+    grid: Grid,
+    futures: dict[tuple[str, int], Future],
+    losses: Counter[tuple[str, int]],
+    view: View,
+) -> None:
     for cell in grid.cells:
         future = futures.get(cell.key)
         if future is None or not future.done():
             continue
         del futures[cell.key]
         outcome = _outcome(future)
+        failure = outcome.get("failure")
         for note in outcome.get("notes", ()):
             view.tell(cell, note)
         if outcome.get("files"):
-            store(cell, outcome["files"])
-            view.tell_done(cell)
-        elif outcome.get("failure"):
-            cell.write_failure(outcome["failure"])
-            view.tell(cell, f"failed: {outcome['failure']}")
-        else:
+            try:
+                store(cell, outcome["files"])
+            except SonicError as error:
+                failure = str(error)
+            else:
+                view.tell_done(cell)
+        elif not failure and outcome.get("is_lost"):
+            losses[cell.key] += 1
+            if losses[cell.key] > _MAX_LOSSES:
+                failure = f"the cluster lost it {losses[cell.key]} times"
+            else:
+                view.tell(cell, "the cluster lost it, it goes on from its snapshot")
+        elif not failure:
             view.tell(cell, "stopped, goes on from its snapshot next time")
+        if failure:
+            cell.write_failure(failure)
+            view.tell(cell, f"failed: {failure}")
 
 
 def _outcome(future: Future) -> dict[str, Any]:
     if future.status == "finished":
         result: dict[str, Any] = future.result()
         return result
-    if future.status == "cancelled":
-        return {"failure": "the cluster cancelled it"}
+    if future.status in ("cancelled", "lost"):  # so it is after the scheduler was out of reach
+        return {"is_lost": True}
     error = future.exception()
     return {"failure": f"on the cluster: {' '.join(f'{type(error).__name__}: {error}'.split())}"}
 
@@ -227,23 +247,23 @@ def _rebuild_grid(job: ClusterJob) -> Grid:
 def _work(
     cell: Cell, grid: Grid, options: ProcessOptions, is_stopped: Callable[[], bool]
 ) -> dict[str, Any]:
-    deadline_s = time.monotonic() + _LEASE_PATIENCE_S
     while (lease := take_lease(cell.folder)) is None:
-        # The processes of a worker that died save and end, then the lease is free.
+        # The processes of a worker that died save and end, then the lease is free. A run of a
+        # campaign that was killed goes on without it, and is collected when it is finished.
         if is_stopped():
             return {}
-        if time.monotonic() > deadline_s:
-            return {"failure": f"another process holds {cell.folder}"}
         time.sleep(_POLL_S)
     start = grid.start(cell)
     if cell.plan.init_from is not None and start is None:
         lease.release()
         return {"failure": f"needs the run folder of {grid.parent(cell)}: share the log folder"}
-    run = CellRun(cell, lease, options, start)
-    while not run.poll():
-        if is_stopped():
+    run = CellRun(cell, lease, options, start, stores=False)
+    has_ended = False
+    try:
+        while not (has_ended := run.poll()) and not is_stopped():
+            time.sleep(_POLL_S)
+    finally:  # also when the scheduler is out of reach: no process without a task
+        if not has_ended:
             run.stop()
             run.wait_stopped()
-            break
-        time.sleep(_POLL_S)
     return {"files": run.files, "failure": run.failure, "notes": run.notes}

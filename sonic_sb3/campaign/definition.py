@@ -74,7 +74,10 @@ class Arm(StrictSettings):
 
 
 class Experiment(StrictSettings):
-    """What ``experiment.yml`` holds."""
+    """
+    What ``experiment.yml`` holds, all of it written before the runs but ``answer``, which the
+    report shows beside the decision rule.
+    """
 
     question: Text
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=_MAX_SEEDS)]
@@ -86,6 +89,7 @@ class Experiment(StrictSettings):
     levels: Levels | None = None
     evaluation: EvaluationPlan = EvaluationPlan()
     mixes_games: bool = False
+    answer: Text | None = None
 
 
 @dataclass(frozen=True)

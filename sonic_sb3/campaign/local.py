@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions, store
+from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions
 from sonic_sb3.campaign.cells import Cell, State, take_lease
 from sonic_sb3.campaign.view import View
-from sonic_sb3.errors import SonicError
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.stop_signals import StopRequest
 
@@ -155,12 +154,6 @@ def _state_under_lease(cell: Cell) -> State:
 
 
 def _finish(run: CellRun, view: View) -> None:
-    if run.files is not None:
-        try:
-            store(run.cell, run.files)
-        except SonicError as error:
-            run.failure = str(error)
-            run.cell.write_failure(run.failure)
     if run.failure is not None:
         view.tell(run.cell, f"failed: {run.failure}")
     else:

@@ -128,8 +128,23 @@ def _without_folder(manifest: bytes) -> bytes:
         for option in {"-f", "--log-folder"} & set(words):
             place = words.index(option)
             del words[place : place + 2]
+        for option in {"-i", "--init-run"} & set(words):
+            place = words.index(option) + 1
+            words[place : place + 1] = map(_run_of_experiment, words[place : place + 1])
         data["command"] = shlex.join(words)
+    if isinstance(data, dict):
+        settings, resumed = data.get("settings"), data.get("resumed")
+        if isinstance(settings, dict) and isinstance(settings.get("init_run"), str):
+            settings["init_run"] = _run_of_experiment(settings["init_run"])
+        for entry in resumed if isinstance(resumed, list) else ():
+            if isinstance(entry, dict):
+                entry.pop("command", None)
     return (json.dumps(data, indent=2) + "\n").encode()
+
+
+def _run_of_experiment(path: str) -> str:
+    """``ARM/seed_K/ALGO/GAME_1``, wherever the logs are."""
+    return "/".join(Path(path).parts[-4:])
 
 
 def _shorten_monitor(text: str) -> str:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
+from sonic_sb3.envs.timed_pipe import receive_bytes, send_bytes
 from sonic_sb3.envs.worker import OK, STEP, EnvFn, run_worker
 from sonic_sb3.errors import SonicError, WorkerError
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 MAX_RESTARTS_IN_A_ROW = 10
 _MAX_PATIENCE = 4
+_FORK_SERVER_DIED = 255  # what multiprocessing then says of the processes that it had started
 # What changes an env, and so has to be asked again of a new process.
 _CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
 # What the workers of this process proved of the fast core, by ROM.
@@ -74,18 +76,28 @@ class WorkerHandle:
 
     def start(self) -> None:
         """Begin the process; :meth:`wait_until_ready` must follow."""
+        with contextlib.suppress(_LostWorkerError):  # which then finds none, and tries again
+            self._start()
+
+    def _start(self) -> None:
         parent_pipe, worker_pipe = self.context.Pipe()
         own_fns = cloudpickle.dumps(list(self.env_fns))
         first = self.env_indices.start
         args = (worker_pipe, parent_pipe, own_fns, first, self.n_stack, _known_proofs)
         process = self.context.Process(target=run_worker, args=args, daemon=True)
-        process.start()
+        try:
+            process.start()
+        except (EOFError, OSError) as error:
+            raise _LostWorkerError(f"could not be started ({error!r})") from error
         # Only now: a signal may come at any time, and what was not started cannot be joined.
         self._process, self._pipe = process, parent_pipe
         worker_pipe.close()
 
     def wait_until_ready(self) -> None:
         """Wait for its envs to be made. :raises SonicError: What the envs themselves raise."""
+        if self._process is None:
+            self._restart(_LostWorkerError("could not be started"))
+            return
         try:
             self._read_greeting()
         except _LostWorkerError as lost:
@@ -183,17 +195,17 @@ class WorkerHandle:
 
     def _try_to_send(self, message: Any) -> None:
         assert self._pipe is not None
-        with contextlib.suppress(OSError):  # if it is gone, waiting for the answer will tell
-            is_step = isinstance(message, bytes)
-            self._pipe.send_bytes(message if is_step else cloudpickle.dumps(message))
+        packed = message if isinstance(message, bytes) else cloudpickle.dumps(message)
+        # If it is gone or frozen, waiting for the answer will tell.
+        with contextlib.suppress(OSError):
+            send_bytes(self._pipe, packed, self._timeout_s)
 
     def _receive(self) -> Any:
         assert self._pipe is not None
         try:
-            timeout_s = self.reply_timeout_s * self._patience
-            if not self._pipe.poll(timeout_s):
-                raise _LostWorkerError(f"did not answer for {timeout_s:g} s")
-            message = self._pipe.recv_bytes()
+            message = receive_bytes(self._pipe, self._timeout_s)
+        except TimeoutError as error:
+            raise _LostWorkerError(f"did not answer for {self._timeout_s:g} s") from error
         except (EOFError, OSError) as error:
             raise _LostWorkerError(self._describe_death()) from error
         if message[:1] == OK:
@@ -219,7 +231,8 @@ class WorkerHandle:
     def _check_could_begin(self, lost: _LostWorkerError) -> None:
         """A process that Python itself ended before it had anything to do would do so again."""
         assert self._process is not None
-        if (self._process.exitcode or 0) > 0:
+        code = self._process.exitcode or 0
+        if 0 < code < _FORK_SERVER_DIED:
             raise WorkerError(
                 f"the worker of {self._names} {lost} before it could begin; what it printed stands "
                 'above. A script that makes envs needs `if __name__ == "__main__":` around what it '
@@ -247,7 +260,7 @@ class WorkerHandle:
             self._patience = min(2**attempt, _MAX_PATIENCE)
             try:
                 self.end()
-                self.start()
+                self._start()
                 self._read_greeting()
                 return None if self._batch is None else self._replay()
             except _LostWorkerError as lost_again:
@@ -287,8 +300,13 @@ class WorkerHandle:
         self._process.join(1.0)
         code = self._process.exitcode
         if code is not None and code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
+            known = -code in set(signal.Signals)  # real-time signals have no names
+            return f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
         return f"died with exit code {code}"
+
+    @property
+    def _timeout_s(self) -> float:
+        return self.reply_timeout_s * self._patience
 
     @property
     def _names(self) -> str:

@@ -1,4 +1,4 @@
-"""What the actions of a run are called, as far as its settings tell."""
+"""What the actions of a run are called, as far as its settings tell, and where they go."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def action_names(record: RunRecord) -> list[str]:
     except SonicError:
         known = []  # a set of another version
     return known if len(known) == widths[0] else [f"action {k}" for k in range(widths[0])]
+
+
+def side_of(action: str) -> int:
+    """Where an action goes by its name: 0 left, 1 neither, 2 right."""
+    words = action.upper()
+    return 0 if "LEFT" in words else 2 if "RIGHT" in words else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from sonic_sb3.algorithm_settings import EnvKwargs
+from sonic_sb3.arm_names import flatten_settings
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import RunFolderError, SettingsError
+from sonic_sb3.plain_text import one_line
 from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers
 from sonic_sb3.report.measures import (
+    COURSE,
     MEASURES,
     METRICS,
     Number,
@@ -25,6 +29,7 @@ from sonic_sb3.seed_statistics import HOW_TO_INSTALL_RLIABLE, has_rliable
 
 Groups = Mapping[str, Sequence[RunRecord]]
 FEW_SEEDS = 5
+_MAX_NAMES = 8
 _PROTOCOL = ("frame_skip", "sticky_prob", "noop_max", "max_episode_steps")
 
 
@@ -131,6 +136,7 @@ def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Co
     levels = sorted({n.level for n in numbers if n.level})
     tables += [_level_table(groups, numbers, levels, metric)] if levels else []
     tables.append(_run_table(groups, numbers))
+    tables += _course_tables(groups, numbers)
     used = {n.measure for n in numbers}
     definitions = [(m.label, m.meaning) for name, m in MEASURES.items() if name in used]
     return Content(
@@ -185,7 +191,7 @@ def _find(numbers: Sequence[Number], **wanted: str) -> Number | None:
 
 def _columns(numbers: Sequence[Number], with_return: bool = False) -> list[str]:
     used = {n.measure for n in numbers if not n.level}
-    columns = [m for m in MEASURES if m in used]
+    columns = [m for m in MEASURES if m in used and m not in COURSE]
     if "progress" in columns and not with_return:
         columns.remove("episode_return")  # shaped differently, returns say nothing side by side
     return columns
@@ -268,6 +274,7 @@ def _notes(groups: Groups) -> list[str]:
             for seed in sorted(set(seeds))
             if seeds.count(seed) > 1
         ]
+        notes += _differences_within(arm, of_arm)
     fewest = min(len(of_arm) for of_arm in groups.values())
     if fewest < FEW_SEEDS:
         notes.append(
@@ -290,15 +297,25 @@ def _final_fact(name: str) -> Callable[[RunRecord], Any]:
     return lambda record: record.final_facts.get(name) if record.final is not None else _ABSENT
 
 
-def _hardware(record: RunRecord) -> Any:
-    facts = record.manifest.get("hardware")
-    return facts.get("cpu") if isinstance(facts, Mapping) else None
+def _manifest_fact(section: str, name: str) -> Callable[[RunRecord], Any]:
+    """What a manifest tells; runs whose manifests do not tell it are left out."""
+
+    def value_of(record: RunRecord) -> Any:
+        facts = record.manifest.get(section)
+        return facts.get(name, _ABSENT) if isinstance(facts, Mapping) else _ABSENT
+
+    return value_of
+
+
+def _levels(record: RunRecord) -> str:
+    levels = record.settings.get("levels")
+    return ", ".join(map(str, levels)) if isinstance(levels, list | tuple) else str(levels)
 
 
 _ABSENT = object()
 _PROTOCOL_FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "Games differ": lambda r: r.env_id,
-    "Levels of training differ": lambda r: ", ".join(map(str, r.settings.get("levels") or [])),
+    "Levels of training differ": _levels,
     "Evaluation levels differ": lambda r: (
         _ABSENT if r.final is None else ", ".join(sorted(set(r.final.level.tolist())))
     ),
@@ -308,9 +325,41 @@ _PROTOCOL_FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "Evaluated checkpoints differ": _final_fact("checkpoint"),
     "Budgets (n_timesteps) differ": lambda r: r.settings.get("n_timesteps"),
     "ROMs differ": lambda r: r.manifest.get("rom_sha1"),
-    "Processors differ, so minutes do not compare": _hardware,
+    "Versions of this package differ": _manifest_fact("packages", "sonic_sb3"),
+    "Versions of torch differ": _manifest_fact("packages", "torch"),
+    "Precisions of gradient steps differ": lambda r: r.manifest.get("precision") or _ABSENT,
+    "Devices differ, so minutes do not compare": lambda r: r.manifest.get("device") or _ABSENT,
+    "Processors differ, so minutes do not compare": _manifest_fact("hardware", "cpu"),
     "Threads of torch differ, so minutes do not compare": lambda r: r.settings.get("num_threads"),
 }
+
+
+def _course_tables(groups: Groups, numbers: Sequence[Number]) -> list[Table]:
+    columns = [m for m in COURSE if any(n.measure == m for n in numbers)]
+    if not columns:
+        return []
+    rows = []
+    for arm, records in groups.items():
+        for run in ["", *[record.label for record in records]]:
+            found = [_find(numbers, arm=arm, run=run, measure=m, level="") for m in columns]
+            rows.append([arm, run or "all", *[cell(n) for n in found]])
+    head = ["arm", "run", *[MEASURES[m].label for m in columns]]
+    return [Table("The course of training", head, rows)]
+
+
+def _differences_within(arm: str, records: Sequence[RunRecord]) -> list[str]:
+    """One sentence where the runs of an arm differ in more than the seed."""
+    flat = [flatten_settings(record.manifest) for record in records]
+    differing = sorted(
+        name
+        for name in set().union(*flat)
+        if len({json.dumps(settings.get(name), default=str) for settings in flat}) > 1
+    )
+    if not differing:
+        return []
+    shown = ", ".join(map(one_line, differing[:_MAX_NAMES]))
+    more = f" and {len(differing) - _MAX_NAMES} more" if len(differing) > _MAX_NAMES else ""
+    return [f"{arm}: its runs differ in more than the seed: {shown}{more}."]
 
 
 def _differences(groups: Groups, what: str, value_of: Callable[[RunRecord], Any]) -> list[str]:
@@ -324,7 +373,7 @@ def _differences(groups: Groups, what: str, value_of: Callable[[RunRecord], Any]
                 names += [arm] if arm not in names else []
     if len(arms_of) < 2:
         return []
-    parts = [f"{value} ({', '.join(names)})" for value, names in sorted(arms_of.items())]
+    parts = [f"{one_line(value)} ({', '.join(names)})" for value, names in sorted(arms_of.items())]
     return [f"{what}: {'; '.join(parts)}."]
 
 

@@ -61,7 +61,25 @@ MEASURES = {
         _PERCENT,
         f"share of the last {GOAL_WINDOW_EPISODES} training episodes that were completed",
     ),
+    "third_progress": Measure(
+        "progress, third tenth", _PERCENT, "mean way of the episodes that ended in the third tenth"
+    ),
+    "last_progress": Measure(
+        "progress, last tenth", _PERCENT, "mean way of the episodes that ended in the last tenth"
+    ),
+    "last_left": Measure(
+        "actions to the left, last tenth",
+        _PERCENT,
+        "share of actions that point left, of the episodes that ended in the last tenth",
+    ),
+    "last_commonest": Measure(
+        "commonest action, last tenth",
+        _PERCENT,
+        "share of the action that was taken most, of the episodes that ended in the last tenth",
+    ),
 }
+# Of a training's course: they tell whether a policy collapsed, in a table of their own.
+COURSE = ("third_progress", "last_progress", "last_left", "last_commonest")
 
 
 @dataclass(frozen=True)

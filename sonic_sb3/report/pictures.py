@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
+from sonic_sb3.report.action_names import side_of
 from sonic_sb3.report.curves import AXES, WINDOW_EPISODES, ActionMix, Curve
 from sonic_sb3.report.measures import MEASURES, Number
 from sonic_sb3.report.style import (
@@ -16,7 +17,6 @@ from sonic_sb3.report.style import (
     arm_style,
     default_style,
     shorten,
-    side_of,
     to_png,
 )
 from sonic_sb3.seed_statistics import Scores, band, profile

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.comparison import RunRecord, resume_times
 from sonic_sb3.episode_tables import Column, EpisodeTable
+from sonic_sb3.report.action_names import action_names, side_of
 from sonic_sb3.report.measures import (
     COMPLETION_GOAL,
     GOAL_WINDOW_EPISODES,
+    MEASURES,
     MIN_EVALUATION_EPISODES,
     Number,
 )
@@ -87,22 +89,48 @@ def _training_numbers(arm: str, record: RunRecord) -> list[Number]:
     if path is None:
         return []
 
-    def number(measure: str, value: float, n: int, method: str, source: Path = path) -> Number:
-        return Number(arm, record.label, measure, value, None, 1, n, method, (source,))
+    def number(measure: str, value: float, n: int, method: str, *sources: Path) -> Number:
+        return Number(arm, record.label, measure, value, None, 1, n, method, sources or (path,))
 
     numbers = []
     if "completion" in table.values:
         timesteps, minutes, source, method = time_to_goal(record)
         numbers.append(number("timesteps_to_goal", timesteps, len(table), method, source))
         if not math.isnan(minutes):
-            numbers.append(number("minutes_to_goal", minutes, len(table), method, source))
+            # An evaluation knows no time, and when a run waited stands in its manifest.
+            manifest = [record.path / "manifest.json"] if resume_times(record.manifest) else []
+            sources = dict.fromkeys([source, path, *manifest])
+            numbers.append(number("minutes_to_goal", minutes, len(table), method, *sources))
         last = table.values["completion"][-GOAL_WINDOW_EPISODES:]
         method = "share of the last rows"
         numbers.append(number("last_completion", mean_of(last), len(last), method))
     if "contest_score" in table.values:
         points = table.values["contest_score"]
         numbers.append(number("training_score", mean_of(points), len(points), "mean of all rows"))
+    for measure, value, n in _course(record):
+        numbers.append(number(measure, value, n, MEASURES[measure].meaning))
     return [n for n in numbers if not math.isnan(n.value)]
+
+
+def _course(record: RunRecord) -> list[tuple[str, float, int]]:
+    """Measure, value and number of episodes, of the tenths of training."""
+    table = record.training
+    if len(table) == 0:
+        return []
+    tenth = np.ceil(10 * table.timesteps / table.timesteps[-1])
+    found = []
+    progress = table.values.get("progress")
+    if progress is not None:
+        for measure, number in (("third_progress", 3), ("last_progress", 10)):
+            of_tenth = progress[tenth == number]
+            found.append((measure, mean_of(of_tenth), len(of_tenth)))
+    if table.action_counts is not None:
+        counts = table.action_counts[tenth == 10]
+        shares = counts.sum(axis=0) / max(1.0, counts.sum())
+        is_left = [side_of(name) == 0 for name in action_names(record)]
+        found.append(("last_left", float(shares[is_left].sum()), len(counts)))
+        found.append(("last_commonest", float(shares.max()), len(counts)))
+    return found
 
 
 def time_to_goal(record: RunRecord) -> tuple[float, float, Path, str]:

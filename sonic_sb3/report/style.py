@@ -10,6 +10,8 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from sonic_sb3.report.action_names import side_of
+
 # Okabe and Ito's colours, which colour-blind people can tell apart too.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a", "#000000")
 _DASHES = ("-", "--", ":", "-.")
@@ -27,12 +29,6 @@ def arm_style(index: int) -> dict[str, Any]:
     """Colour and dashes of the arm with this number, as keywords of matplotlib."""
     dashes = _DASHES[index // len(_COLOURS) % len(_DASHES)]
     return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": dashes}
-
-
-def side_of(action: str) -> int:
-    """Where an action goes by its name: 0 left, 1 neither, 2 right."""
-    words = action.upper()
-    return 0 if "LEFT" in words else 2 if "RIGHT" in words else 1
 
 
 def action_colours(names: Sequence[str]) -> list[str]:

@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from optuna.trial import TrialState
 
 from sonic_sb3.errors import StudyError
 from sonic_sb3.tuning.crew import Crew, CrewOrder
-from sonic_sb3.tuning.export import export
+from sonic_sb3.tuning.export import export, train_command
 from sonic_sb3.tuning.page import write_page
 from sonic_sb3.tuning.plan import (
     Asked,
@@ -70,7 +71,7 @@ def run_campaign(place: StudyPlace, asked: Asked, order: CampaignOrder) -> None:
     :param order: Who works on it.
     :raises SonicError: An option is wrong, or the study cannot go on.
     """
-    deadline_s = None if order.timeout_s is None else time.monotonic() + order.timeout_s
+    deadline_s = _deadline(order)
     study = begin_or_join(place, asked, order.grace_s)
     n_trials = choose_n_trials(study, order.n_trials)
     print(_describe(study, place, n_trials), flush=True)
@@ -89,12 +90,21 @@ def confirm(place: StudyPlace, order: CampaignOrder) -> None:
     :param order: Who works on it.
     :raises StudyError: There is no study, or no completed trial.
     """
-    deadline_s = None if order.timeout_s is None else time.monotonic() + order.timeout_s
+    deadline_s = _deadline(order)
     study = open_study(place.url, place.name, order.grace_s)
     if not _has_completed(study):
         raise StudyError(no_completed(study))
     _confirm(study, place, order, deadline_s)
     write_outputs(place)
+
+
+def _deadline(order: CampaignOrder) -> float | None:
+    """When the command ends. :raises SettingsError: There is no such device to begin with."""
+    if order.device != "auto":
+        from sonic_sb3.training import check_device
+
+        check_device(order.device)
+    return None if order.timeout_s is None else time.monotonic() + order.timeout_s
 
 
 def _confirm(
@@ -205,13 +215,9 @@ def export_best(
         place.folder.mkdir(parents=True, exist_ok=True)
         output = place.folder / "best.yml"
     export(output, study, contender, n_timesteps)
-    print("\n".join(describe_contenders([contender])))
-    settings = study.settings
+    print("\n".join(describe_contenders(contenders if trial is None else [contender])))
     print(f"file:  {output}")
-    print(
-        f"train: python -m sonic_sb3.train --algo {settings.algo} --env {settings.env} "
-        f"--conf-file {output}"
-    )
+    print(f"train: {train_command(study.settings, str(output))}")
 
 
 def _find_contender(study: OpenStudy, contenders: list[Contender], number: int) -> Contender:
@@ -223,7 +229,9 @@ def _find_contender(study: OpenStudy, contenders: list[Contender], number: int) 
             results = seed_results(trial)
             found = Figure(tuple(float(r["value"]) for r in results))
             candidate = Candidate(trial=number, params=trial.params)
-            return Contender(candidate, found, None, (), None)
+            rates = [r["completion"] for r in results if r["completion"] is not None]
+            completion = float(np.mean(rates)) if rates else None
+            return Contender(candidate, found, None, (), completion)
     raise StudyError(f"--trial: expected the number of a completed trial, got {number}")
 
 

@@ -81,7 +81,9 @@ def _plot_curves(study: OpenStudy) -> None:
     _, axis = plt.subplots(figsize=(9, 5))
     every = settings.n_timesteps / settings.n_reports
     for trial in study.trials():
-        if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        # Of Wilcoxon's pruner they are values of seeds and levels, not a curve.
+        is_curve = settings.pruner != "wilcoxon"
+        if trial.state == TrialState.PRUNED and trial.intermediate_values and is_curve:
             steps, values = zip(*sorted(trial.intermediate_values.items()), strict=True)
             axis.plot(np.array(steps) * every, values, color="tab:gray", alpha=0.5, linewidth=1)
     completed = [t for t in study.trials() if t.state == TrialState.COMPLETE]

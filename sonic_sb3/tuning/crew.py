@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import secrets
@@ -20,12 +21,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sonic_sb3.errors import StudyError
 from sonic_sb3.tuning.study import OpenStudy
-from sonic_sb3.tuning.worker import EXIT_HOPELESS, WorkerOrder, run_worker
+from sonic_sb3.tuning.worker import (
+    EXIT_AWAY,
+    EXIT_HOPELESS,
+    MAX_DEATHS,
+    WorkerOrder,
+    run_worker,
+)
 
 _S_BETWEEN_LOOKS = 0.5
 _S_TO_SAVE = 60.0
 _MIN_LIFE_S = 20.0
-_MAX_SHORT_LIVES = 20  # one after the other, of any worker
+_MAX_SHORT_LIVES = MAX_DEATHS + 5  # one after the other, of any worker: a trial fails before
+_PATIENCE_S = 600.0  # with a database that is away
+_S_BEFORE_KNOCKING = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,21 @@ class CrewOrder:
 
 
 @dataclass
+class _Absence:
+    """Since when the storage has not answered."""
+
+    first_s: float = -math.inf
+    last_s: float = -math.inf
+
+    def last(self, now_s: float) -> float:
+        """Note that it was away now. :returns: For how many seconds it has been."""
+        if now_s - self.last_s > 12 * _S_BEFORE_KNOCKING:
+            self.first_s = now_s
+        self.last_s = now_s
+        return now_s - self.first_s
+
+
+@dataclass
 class _Member:
     """A worker process."""
 
@@ -75,7 +99,9 @@ class Crew:
         self._study = study
         self._order = order
         self._members: list[_Member] = []
+        self._n_trials_before = len(study.trials())
         self._n_short_lives = 0
+        self._away = _Absence()
         self.n_deaths = 0
 
     @property
@@ -119,6 +145,7 @@ class Crew:
             self._order.url,
             self._study.name,
             self._order.n_trials,
+            self._n_trials_before,
             self._order.folder,
             self._order.snapshot_freq,
             self._order.device,
@@ -137,11 +164,18 @@ class Crew:
     def _replace(self, member: _Member) -> None:
         self._members.remove(member)
         code = member.process.exitcode
-        if code == EXIT_HOPELESS:
+        is_away = code == EXIT_AWAY
+        if code == EXIT_HOPELESS or (
+            is_away and self._away.last(time.monotonic()) > max(_PATIENCE_S, self._order.grace_s)
+        ):
             words = member.last_words.recv() if member.last_words.poll() else "a worker gave up"
             raise StudyError(f"{words}; its output is in {self._log(member)}")
         member.last_words.close()
         if code == 0:
+            return
+        if is_away:  # a database that is restarted comes back
+            time.sleep(_S_BEFORE_KNOCKING)
+            self._start()
             return
         self.n_deaths += 1
         with _storage_may_be_away():
@@ -159,7 +193,7 @@ class Crew:
         return self._order.folder / "workers" / f"{member.owner}.log"
 
     def _end(self) -> None:
-        """Let the workers save and end; who takes too long, or at a second signal, is killed."""
+        """Let the workers save and end; who takes too long is killed."""
         try:
             for member in self._members:
                 if member.process.is_alive():

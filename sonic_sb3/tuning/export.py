@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,29 @@ import yaml
 
 from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import write_text
+from sonic_sb3.games import resolve_levels
 from sonic_sb3.run_folder import describe_machine
 from sonic_sb3.tuning.results import Contender, Figure
-from sonic_sb3.tuning.study import OpenStudy
+from sonic_sb3.tuning.settings import StudySettings
+from sonic_sb3.tuning.study import COUNTED, OpenStudy
 
 _HEAD = """\
 # Tuned by `python -m sonic_sb3.tune`; what it stands on is under `provenance`, below.
-# python -m sonic_sb3.train --algo {algo} --env {env} --conf-file THIS_FILE
+# {command}
 """
+
+
+def train_command(settings: StudySettings, path: str) -> str:
+    """
+    How to train with what a study found.
+
+    :param settings: Of the study.
+    :param path: The exported file.
+    """
+    words = ["python", "-m", "sonic_sb3.train", "--algo", settings.algo, "--env", settings.env]
+    if list(settings.levels) != resolve_levels(settings.env, None):
+        words += ["--levels", *settings.levels]
+    return shlex.join([*words, "--conf-file", path])
 
 
 def tuned_hyperparameters(
@@ -54,7 +70,7 @@ def export(
     settings = study.settings
     # A key that is no game: neither reader looks at it.
     data = {settings.env: entry, "provenance": _provenance(study, contender)}
-    head = _HEAD.format(algo=settings.algo, env=settings.env)
+    head = _HEAD.format(command=train_command(settings, "THIS_FILE"))
     write_text(path, head + yaml.safe_dump(data, sort_keys=False, width=100))
     return hyperparameters
 
@@ -66,7 +82,7 @@ def _provenance(study: OpenStudy, contender: Contender) -> dict[str, Any]:
     return {
         "study": study.name,
         "trial": contender.candidate.trial,
-        "n_trials": len(trials),
+        "n_trials": sum(trial.state in COUNTED for trial in trials),
         "algo": settings.algo,
         "levels": list(settings.levels),
         "n_timesteps_per_training": settings.n_timesteps,

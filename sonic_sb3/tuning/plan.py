@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,21 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 
 from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, EnvKwargs
+from sonic_sb3.atomic_files import write_json
 from sonic_sb3.bundles.places import load_conf_file
 from sonic_sb3.errors import SettingsError, StudyError, unknown_name
 from sonic_sb3.games import default_game_id, find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo, load_hyperparameters, parse_overrides
+from sonic_sb3.plain_json import parse_json
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.settings import draw_seed
+from sonic_sb3.strange_files import read_file
 from sonic_sb3.strict_settings import validate
 from sonic_sb3.tuning.figures import check_objective, default_objective
 from sonic_sb3.tuning.settings import (
     CONFIRMATION_SEED_OFFSET,
     MAX_SEED,
+    MIN_WILCOXON_VALUES,
     OBJECTIVES,
     PRUNERS,
     SAMPLERS,
@@ -139,9 +144,26 @@ def begin_or_join(place: StudyPlace, asked: Asked, grace_s: float = GRACE_S) -> 
             f"cannot make the folder {place.folder}: {error.strerror}; "
             "choose a folder you may write to with -f/--log-folder"
         ) from error
-    return create_or_join(
+    study = create_or_join(
         place.url, place.name, settings, {key: plain[key] for key in given}, grace_s
     )
+    _claim_folder(place.folder, study)
+    return study
+
+
+def _claim_folder(folder: Path, study: OpenStudy) -> None:
+    """:raises StudyError: It holds the trials of another study, perhaps in another storage."""
+    mark = folder / "study.json"
+    identity = study.settings.identity
+    if mark.is_file():
+        found = parse_json(read_file(mark, 10_000), str(mark))
+        if not isinstance(found, dict) or found.get("identity") != identity:
+            raise StudyError(
+                f"{folder} holds the trials of another study named {study.name!r}: expected a "
+                "folder of this one's; move it away, or choose another --study-name or --log-folder"
+            )
+    else:
+        write_json(mark, {"study": study.name, "identity": identity})
 
 
 def choose_n_trials(study: OpenStudy, asked: int | None) -> int:
@@ -191,14 +213,14 @@ def begin_confirmation(
     candidates = best_candidates(study.trials(), top)
     if not candidates:
         raise StudyError(no_completed(study))
-    settings = study.settings.model_copy(
-        update={
-            "candidates": candidates,
-            "n_seeds": n_seeds,
-            "seed": study.settings.seed + CONFIRMATION_SEED_OFFSET,
-            "pruner": "none",
-        }
-    )
+    changes = {
+        "candidates": [candidate.model_dump(mode="json") for candidate in candidates],
+        "n_seeds": n_seeds,
+        "seed": study.settings.seed + CONFIRMATION_SEED_OFFSET,
+        "pruner": "none",
+    }
+    data = study.settings.model_dump(mode="json") | changes
+    settings = validate(StudySettings, data, "the confirmation")
     place.folder.mkdir(parents=True, exist_ok=True)
     return create_or_join(
         place.url, place.name, settings, settings.model_dump(mode="json"), grace_s
@@ -254,6 +276,8 @@ def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any
     find_rom(env)
     values: dict[str, Any] = recorded.model_dump(mode="json") if recorded else {}
     values |= {"algo": algo, "env": env, "rom_sha1": rom_sha1(env)}
+    if recorded is None:
+        values["identity"] = secrets.token_hex(8)
     _read_hyperparameters(values, asked, recorded)
     if recorded is None or asked.levels:
         level = (values["hyperparameters"].get("env_kwargs") or {}).get("level")
@@ -263,7 +287,14 @@ def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any
         values["space"] = load_space(path, algo, values["hyperparameters"]).written()
     if recorded is None or asked.warm_start:
         values["first_points"] = _first_points(values, asked.warm_start)
+    if asked.seed is not None and asked.seed >= MAX_SEED - CONFIRMATION_SEED_OFFSET:
+        raise SettingsError(
+            f"--seed: expected below {MAX_SEED - CONFIRMATION_SEED_OFFSET:,}, got {asked.seed}: "
+            "confirmations take seeds above it"
+        )
     n_levels = len(values["levels"])
+    # Gaussian processes learn of completed trials alone, ten of them before the first proposal.
+    default_pruner = "none" if asked.sampler == "gp" else "hyperband"
     defaults = {
         "n_seeds": 2,
         "seed": draw_seed() % (MAX_SEED - 2 * CONFIRMATION_SEED_OFFSET),
@@ -271,12 +302,18 @@ def _read_options(asked: Asked, recorded: StudySettings | None) -> dict[str, Any
         "area": False,
         "eval_episodes": max(10, n_levels),
         "sampler": "tpe",
-        "pruner": "hyperband",
+        "pruner": default_pruner,
     }
     for key, default in defaults.items():
         given = getattr(asked, key)
         values[key] = given if given is not None else values.get(key, default)
     check_objective(values["objective"], find_game(env))
+    n_values = values["n_seeds"] * n_levels if isinstance(values["n_seeds"], int) else 0
+    if values["pruner"] == "wilcoxon" and 0 < n_values < MIN_WILCOXON_VALUES:
+        raise SettingsError(
+            f"--pruner wilcoxon: expected at least {MIN_WILCOXON_VALUES} seeds x levels to compare "
+            f"trials by, got {n_values}: give more with --n-seeds or --levels, or take hyperband"
+        )
     if isinstance(values["eval_episodes"], int) and values["eval_episodes"] < n_levels:
         raise SettingsError(
             f"--eval-episodes: expected at least one per level, {n_levels}, "
@@ -309,6 +346,10 @@ def _read_hyperparameters(
         raise SettingsError(
             "env_kwargs.sticky_prob: expected above 0, for trials are judged under sticky frame "
             "skip: without it all episodes of an agent are one"
+        )
+    if base.stages:
+        raise SettingsError(
+            "stages: expected none, the trials of a study learn on one set of levels"
         )
     values["n_timesteps"] = base.n_timesteps
     values["hyperparameters"] = json.loads(json.dumps(base.written()))

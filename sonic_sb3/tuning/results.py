@@ -79,7 +79,7 @@ def seed_results(trial: FrozenTrial) -> list[dict[str, Any]]:
 
 def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
     """
-    The confirmation of most trials that the storage has of a study.
+    The newest confirmation that is complete, else the newest that was begun.
 
     :param study: The study.
     :param place: Where it is.
@@ -90,12 +90,25 @@ def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
         match = _CONFIRMATION.fullmatch(rest)
         if match and other.study_name.startswith(place.name):
             found.append((tuple(int(group) for group in match.groups()), other.study_name))
-    return open_study(place.url, max(found)[1]) if found else None
+    confirmations = [open_study(place.url, name) for _, name in sorted(found, reverse=True)]
+    complete = [one for one in confirmations if _is_complete(one)]
+    kept = next(iter([*complete, *confirmations]), None)
+    for one in confirmations:
+        if one is not kept:
+            one.close()
+    return kept
+
+
+def _is_complete(confirmation: OpenStudy) -> bool:
+    settings = confirmation.settings
+    n_done = sum(t.state == TrialState.COMPLETE for t in confirmation.trials())
+    return n_done >= len(settings.candidates) * settings.n_seeds
 
 
 def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list[Contender]:
     """
-    The best trials: by fresh seeds where they were confirmed, else by the study's own value.
+    The best trials: by fresh seeds where they were confirmed, else by the study's own value. Those
+    that only came after the confirmation follow, not confirmed.
 
     :param study: The study.
     :param confirmation: Of :func:`find_confirmation`.
@@ -105,11 +118,10 @@ def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list
     trials = {t.number: t for t in study.trials() if t.state == TrialState.COMPLETE}
     again = [] if confirmation is None else confirmation.trials()
     again = [t for t in again if t.state == TrialState.COMPLETE]
-    candidates = (
-        best_candidates(list(trials.values()), top)
-        if confirmation is None
-        else confirmation.settings.candidates
-    )
+    best = best_candidates(list(trials.values()), top)
+    confirmed = () if confirmation is None else confirmation.settings.candidates
+    known = {candidate.trial for candidate in confirmed}
+    candidates = [*confirmed, *(one for one in best if one.trial not in known)]
     if not candidates:
         raise StudyError(no_completed(study))
     contenders = []
@@ -147,6 +159,15 @@ def describe_contenders(contenders: Sequence[Contender]) -> list[str]:
             f"trial {contender.candidate.trial}: fresh seeds {confirmed}; "
             f"in the study {contender.found}"
         )
+    unconfirmed = [c for c in contenders if c.confirmed is None]
+    best = contenders[0] if contenders else None
+    if best is not None and best.confirmed is not None:
+        lines += [
+            f"trial {c.candidate.trial} has a better value in the study and was not confirmed: "
+            "`python -m sonic_sb3.tune confirm` does it"
+            for c in unconfirmed
+            if c.found.mean > best.found.mean
+        ]
     return lines
 
 

@@ -20,6 +20,7 @@ PRUNERS = ("hyperband", "median", "wilcoxon", "none")
 N_REPORTS = 20  # during one training
 CONFIRMATION_SEED_OFFSET = 10_000  # no training of the study has these seeds
 MAX_SEED = 2**30
+MIN_WILCOXON_VALUES = 5  # with fewer pairs its smallest p is above the threshold of 0.1 or useless
 _OPTIONS = {
     "n_timesteps": "-n",
     "first_points": "--warm-start",
@@ -48,7 +49,8 @@ class StudySettings(StrictSettings):
     ``objective`` is the figure of an evaluation's episode, ``area`` says that its mean during
     training counts and not that at the end. A study with ``candidates`` proposes nothing: it trains
     each of them with every one of its ``n_seeds`` seeds. ``first_points`` are tried before the
-    sampler is asked; what one of them leaves open the sampler chooses.
+    sampler is asked; what one of them leaves open the sampler chooses. ``identity`` is drawn when a
+    study begins and tells its folder from that of another study of the same name.
     """
 
     algo: str
@@ -67,6 +69,7 @@ class StudySettings(StrictSettings):
     rom_sha1: str
     first_points: tuple[dict[str, Scalar], ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    identity: Annotated[str, Field(pattern=r"^[0-9a-f]{0,32}$")] = ""
 
     @property
     def training_seeds(self) -> list[int]:
@@ -91,7 +94,8 @@ def check_study_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise StudyError(
-            f"--study-name: expected letters, digits, '_', '-' and '.', at most 100, got {name!r}"
+            "--study-name: expected letters, digits, '_', '-' and '.', at most 100, got "
+            + ("a URL" if "://" in name else repr(name))
         )
 
 

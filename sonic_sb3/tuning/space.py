@@ -229,18 +229,21 @@ class Space:
         :raises SettingsError: A key leads nowhere.
         """
         settings: dict[str, Any] = copy.deepcopy(dict(base))
-        schedules = []
+        schedules: list[tuple[str, str]] = []
         for name, chosen in point.items():
             one = self.parameters[name]
             if one.schedules is not None:
-                if chosen == "linear":
-                    schedules.append(one.schedules)
+                schedules.append((one.schedules, "lin_" if chosen == "linear" else ""))
                 continue
             for key in one.sets or [name]:
                 set_value(settings, key, copy.deepcopy(one.value_of(chosen)), self.source)
-        for key in schedules:
-            number = get_value(settings, key)
-            set_value(settings, key, f"lin_{str(number).removeprefix('lin_')}", self.source)
+        for key, prefix in schedules:
+            value = get_value(settings, key)
+            number = str(value).removeprefix("lin_")
+            if prefix:
+                set_value(settings, key, prefix + number, self.source)
+            elif number != str(value):
+                set_value(settings, key, float(number), self.source)
         _keep_time_limit(settings, base)
         return settings
 
@@ -330,6 +333,11 @@ def _check_references(parameters: Mapping[str, Parameter], name: str, where: str
                     f"{where}: when: {unknown_name('choice', value, map(str, known))}"
                 )
     for key in one.sets or [one.schedules or name]:
+        for other in earlier:
+            theirs = parameters[other].sets or [other]
+            both_ask = not (one.when and parameters[other].when)
+            if key in theirs and one.schedules is None and both_ask:
+                raise SettingsError(f"{where}: expected {key} once, {other} sets it too")
         if key in _FIXED_KEYS:
             raise SettingsError(
                 f"{where}: {key} is the same for all trials, or they could not be compared: "

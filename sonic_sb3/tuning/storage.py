@@ -29,6 +29,10 @@ class NoStudyError(StudyError):
     """There is no such study, or no storage yet."""
 
 
+class StorageAwayError(StudyError):
+    """The storage does not answer."""
+
+
 _EXPECTED = "expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _BUSY_TIMEOUT_S = 120
@@ -59,6 +63,14 @@ def parse_storage_url(text: str) -> URL:
         return url
     if url.drivername not in _POSTGRESQL:
         raise StudyError(f"--storage: {_EXPECTED}, got one of {url.drivername!r}")
+    if "@" in (url.host or ""):
+        raise StudyError(f"--storage: {_EXPECTED}; in a password @ is written %40")
+    secrets = sorted(key for key in url.query if "password" in key and key != "password")
+    if secrets:
+        raise StudyError(
+            f"--storage: expected no {', '.join(secrets)} in the URL, which others could read: "
+            "libpq takes it from the environment or a service file"
+        )
     password = url.password or url.query.get("password")
     if password:
         os.environ["PGPASSWORD"] = str(password)
@@ -95,7 +107,7 @@ def open_storage(url: URL, creates: bool = True) -> RDBStorage:
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, RuntimeError) as error:
             # Several workers that start at once make the same tables; all but one are refused.
             if attempt == _N_ATTEMPTS - 1 or _is_hopeless(error):
-                raise StudyError(
+                raise StorageAwayError(
                     f"cannot reach the storage {show_url(url)}: {_EXPECTED} that answers "
                     f"({_first_line(error)})"
                 ) from error

@@ -136,8 +136,9 @@ def _make_pruner(settings: StudySettings) -> Any:
     n_reports = settings.n_reports
     if settings.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(
-            # Before a third of a training the curves of these games cannot be told apart.
-            min_resource=max(1, n_reports // 3),
+            # Before a third of a training the curves of these games cannot be told apart. One more
+            # makes it one bracket with one rung: nothing is pruned when nearly all is paid for.
+            min_resource=n_reports // 3 + 1,
             max_resource=n_reports,
             reduction_factor=3,
         )

@@ -174,6 +174,8 @@ class TrialRun:
 
     def _evaluate(self, run: RunFolder, seed: int) -> list[dict[str, Any]]:
         """Episodes under sticky frame skip, as `train` plays them at its end, without a video."""
+        # Each seed's agent gets episodes of its own.
+        first_episode = (seed - self.settings.seed) * (self.settings.eval_episodes - 1)
         if not run.evaluation.is_file():
             evaluate_trained(
                 load_run(run.path).load_policy(),
@@ -182,7 +184,7 @@ class TrialRun:
                 env_id=self.settings.env,
                 levels=self.settings.levels,
                 n_episodes=self.settings.eval_episodes,
-                training_seed=seed,
+                training_seed=seed + first_episode,
             )
         episodes: list[dict[str, Any]] = json.loads(run.evaluation.read_text(encoding="utf-8"))[
             "episodes"
@@ -204,6 +206,8 @@ class TrialRun:
         """The values of each seed and level are compared with the best trial's."""
         if self.settings.pruner != "wilcoxon" or self.settings.candidates:
             return
+        if index == len(self.seeds) - 1:
+            return  # nothing is left to be saved
         n_levels = len(result["levels"])
         for place, value in enumerate(result["levels"].values()):
             self._report(value, index * n_levels + place)

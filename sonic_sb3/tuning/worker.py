@@ -7,6 +7,7 @@ gone or its slot was given to another.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MAX_DEATHS = 25
 MAX_FAILURES = 5
 EXIT_HOPELESS = 3
+EXIT_AWAY = 4
 _S_BETWEEN_LOOKS = 1.0
 
 
@@ -42,6 +44,7 @@ class WorkerOrder:
     :param url: Of the storage, without a password.
     :param name: Of the study.
     :param n_trials: How many trials the study shall have.
+    :param first_new_trial: Number of the first trial that began after this command.
     :param folder: Of the study.
     :param snapshot_freq: Rollouts between snapshots; ``None`` for about every two minutes.
     :param device: As torch names it.
@@ -52,6 +55,7 @@ class WorkerOrder:
     url: str
     name: str
     n_trials: int
+    first_new_trial: int
     folder: Path
     snapshot_freq: int | None
     device: str
@@ -69,11 +73,17 @@ def run_worker(order: WorkerOrder, last_words: Connection) -> None:
     os.setsid()
     _write_to(order.folder / "workers" / f"{order.owner}.log")
     status = 0
+    from sonic_sb3.tuning.storage import StorageAwayError
+
     with stop_signals():
         try:
             _Worker(order).work()
         except StoppedBySignal as stop:
             status = 128 + stop.number
+        except StorageAwayError as error:
+            print(error, file=sys.stderr)
+            last_words.send(" ".join(str(error).split()))
+            status = EXIT_AWAY
         except SonicError as error:
             last_words.send(" ".join(str(error).split()))
             status = EXIT_HOPELESS
@@ -134,17 +144,18 @@ class _Worker:
         return len(slots) == self._order.n_trials and all(slot.is_finished for slot in slots)
 
     def _check_failures(self) -> None:
-        """:raises StudyError: One trial after the other failed."""
+        """:raises StudyError: One trial after the other failed since this command was started."""
         from optuna.trial import TrialState
 
         from sonic_sb3.tuning.study import FAILURE
 
-        finished = [t for t in self._study.trials() if t.state.is_finished()]
+        new = self._study.trials()[self._order.first_new_trial :]
+        finished = [t for t in new if t.state.is_finished()]
         last = finished[-MAX_FAILURES:]
         if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):
             raise StudyError(
                 f"the last {MAX_FAILURES} trials failed, the last one for: "
-                f"{last[-1].user_attrs.get(FAILURE)}"
+                f"{last[-1].user_attrs.get(FAILURE)}; repair that and start the same command again"
             )
 
     def _work_on(self, lease: Lease) -> None:
@@ -239,7 +250,8 @@ class _Pulse(threading.Thread):
         super().__init__(daemon=True)
         self._worker = worker
         self._order = order
-        self._parent_pid = os.getppid()
+        # Not getppid(): that is the fork server, which outlives the command.
+        self._parent = multiprocessing.parent_process()
         self.lease: Lease | None = None
 
     def run(self) -> None:
@@ -249,7 +261,7 @@ class _Pulse(threading.Thread):
         n_written = 0
         while True:
             time.sleep(0.5)
-            if os.getppid() != self._parent_pid:
+            if self._parent is not None and not self._parent.is_alive():
                 _stop()
                 return
             lease = self.lease

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from sonic_sb3 import share
 from sonic_sb3.bundles.claims import read_claims
 from sonic_sb3.bundles.contents import open_bundle
-from sonic_sb3.bundles.texts import printable
+from sonic_sb3.plain_text import printable
 
 
 def test_the_hub_reads_the_figures(bundle_path: Path, tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ CONTENTS: dict[str, tuple[Callable[[Files], Files], str]] = {
     "weights with another name": (lambda f: weights_with(f, rename), "another network"),
     "NaN among the weights": (lambda f: weights_with(f, set_nan), "finite"),
     "settings of another network": (
-        lambda f: json_edited(f, "hyperparameters.yml", "features_dim: 16", "features_dim: 65536"),
+        lambda f: json_edited(f, "hyperparameters.yml", "features_dim: 16", "features_dim: 24"),
         "expected shape",
     ),
     "a head that promises more": (

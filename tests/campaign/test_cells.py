@@ -15,7 +15,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from sonic_sb3.campaign.cell_run import last_words
+from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions, last_words
 from sonic_sb3.campaign.cells import Cell, State, is_leased, make_cells, select_shard, take_lease
 from sonic_sb3.campaign.definition import make_plans, parse_experiment
 from sonic_sb3.campaign.places import make_places
@@ -248,3 +248,52 @@ def test_last_words_are_one_harmless_line(tmp_path: Path) -> None:
     assert last_words(tmp_path / "none") == ""
     log.write_bytes(os.urandom(100_000))
     assert len(last_words(log)) <= 400
+
+
+def test_an_arm_belongs_to_the_agent_that_it_started_from(tmp_path: Path) -> None:
+    parent, child = (cell for cell in grid(tmp_path) if cell.key in {("b", 1), ("c", 1)})
+    start = str(tmp_path / "logs" / "x" / "b" / "seed_1" / "ppo" / f"{GAME}_1")
+    write_run(parent.results, parent)
+    write_run(child.results, child, init_run=start)
+    assert child.state() is State.DONE
+    for path, facts in (
+        (parent.results, {"model_sha256": "1"}),
+        (child.results, {"init_model_sha256": "0"}),
+    ):
+        manifest = json.loads((path / "manifest.json").read_text())
+        (path / "manifest.json").write_text(json.dumps(manifest | facts))
+    assert "started from another agent" in str(child.difference(child.results))
+    arms = DATA["arms"] | {"c": {"algo": "ppo"}}
+    alone = next(cell for cell in grid(tmp_path, arms=arms) if cell.key == ("c", 1))
+    assert "init_from was 'b/seed_1'" in str(alone.difference(child.results))
+    arms = DATA["arms"] | {"b": {"algo": "ppo", "hyperparameters": {"gamma": 0.5}}}
+    after = next(cell for cell in grid(tmp_path, arms=arms) if cell.key == ("c", 1))
+    assert "b seed 1, whose agent it started from, is outdated" in str(
+        after.difference(child.results)
+    )
+
+
+def test_published_manifests_do_not_tell_where_logs_lie(tmp_path: Path) -> None:
+    cell = grid(tmp_path)[0]
+    place = f"/home/me/logs/x/b/seed_1/ppo/{GAME}_1"
+    run = write_run(tmp_path / "run", cell, init_run=place)
+    manifest = run.read_manifest()
+    manifest |= {
+        "command": f"python -m sonic_sb3.train -i {place} -f /home/me/logs",
+        "resumed": [{"at": "now", "command": f"python -m sonic_sb3.train --resume {place}"}],
+    }
+    run.manifest.write_text(json.dumps(manifest))
+    published = compact_files(run)["manifest.json"].decode()
+    assert "/home/me" not in published
+    assert json.loads(published)["settings"]["init_run"] == f"b/seed_1/ppo/{GAME}_1"
+
+
+def test_a_training_that_was_asked_to_end_goes_on(tmp_path: Path) -> None:
+    cell = grid(tmp_path)[0]
+    lease = take_lease(cell.folder)
+    assert lease is not None
+    run = CellRun(cell, lease, ProcessOptions())
+    assert not run._handle_failure(143)
+    assert run.notes == ["ended by SIGTERM, goes on (1 of 3)"]
+    assert run._handle_failure(2)
+    assert run.failure == "ended with status 2"

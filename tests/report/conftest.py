@@ -79,6 +79,7 @@ class RunMaker:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._n_made = 0
 
     def __call__(
         self,
@@ -109,10 +110,11 @@ class RunMaker:
             "format": 1,
             "settings": settings,
             "hyperparameters": {"learning_rate": 0.001, **(hyperparameters or {})},
-            "started_at": "2026-09-21T14:13:20+00:00",
+            "started_at": f"2026-09-21T14:13:20.{self._n_made:06d}+00:00",  # no two alike
             "rom_sha1": "0" * 40,
             **manifest,
         }
+        self._n_made += 1
         (folder / "manifest.json").write_text(json.dumps(data))
         if training is not None:
             text = monitor_text(training, columns).encode()

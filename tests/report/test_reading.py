@@ -16,6 +16,7 @@ from sonic_sb3.comparison import group_records, load_record, load_records
 from sonic_sb3.episode_tables import episodes_of_monitor, without_pauses
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import read_monitor_rows
+from sonic_sb3.report import write_report
 
 from .conftest import COLUMNS, RunMaker, episode, final_episode, monitor_text
 
@@ -106,6 +107,14 @@ def test_a_pause_between_stop_and_resume_is_not_trained() -> None:
     seconds = np.array([10.0, 20.0, 1_010.0, 1_020.0, 5_005.0])
     running = without_pauses(seconds, [1_000.0, 5_000.0])
     assert running.tolist() == [10, 20, 30, 40, 45]
+
+
+def test_two_stops_without_an_episode_between_them_are_counted_once() -> None:
+    seconds = np.array([50.0, 100, 2010, 2020])
+    assert without_pauses(seconds, [1000, 2000]).tolist() == [50, 100, 110, 120]
+    assert without_pauses(seconds, [2000, 1000]).tolist() == [50, 100, 110, 120]
+    # A monitor that a resume without a snapshot began anew is younger than the first resume.
+    assert without_pauses(np.array([10.0, 20]), [-100, 3]).tolist() == [7, 17]
 
 
 def test_a_resumed_runs_minutes_leave_its_pause_out(make_run: RunMaker) -> None:
@@ -199,3 +208,50 @@ def test_a_manifest_that_is_none_names_what_is_wanted(make_run: RunMaker) -> Non
     (run / "manifest.json").write_text(json.dumps({"settings": {"env": "../x"}}))
     with pytest.raises(RunFolderError, match="expected the game's id"):
         load_record(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"episodes": ["x"]},
+        {"episodes": {}},
+        {"episodes": [{"n_timesteps": 10**400, "is_success": 10**400}]},
+        {"episodes": [{"n_timesteps": 5, "is_success": 2, "level": "a\0b\x1b[31m"}]},
+        {"episodes": [{"n_timesteps": 5, "level": "x" * 100_000, "end_reason": "\ud800"}]},
+    ],
+)
+def test_hostile_evaluations_end_in_notes(change: Any, make_run: RunMaker, tmp_path: Path) -> None:
+    run = make_run("run", THREE, THREE)
+    (run / "evaluation.json").write_text(json.dumps(change))
+    record = load_record(run)
+    assert len(record.training) == 3
+    if record.final is not None:
+        assert record.final.level.dtype.itemsize < 1000
+        assert "completion" not in record.final.values
+        write_report({"arm": [record]}, tmp_path / "report", title="t", metric=None)
+
+
+def test_a_field_without_end_is_a_broken_row(tmp_path: Path) -> None:
+    path = tmp_path / "0.monitor.csv"
+    path.write_text("r,l,t\n1,2,3\n" + "\0" * 200_000 + ",2,3\n4,5,6\n")
+    rows = read_monitor_rows(path)
+    assert rows.columns["r"] == ["1", "4"]
+    assert rows.problems == ("1 rows are not whole and were left out",)
+
+
+def test_experiments_of_one_name_stay_apart(make_run: RunMaker) -> None:
+    for root, rate in (("A", 1e-4), ("B", 2e-4)):
+        make_run(f"{root}/first/results/ppo/seed_0", THREE, hyperparameters={"learning_rate": rate})
+    groups = group_records(load_records([make_run.root]))
+    assert sorted(groups) == ["A/first: ppo", "B/first: ppo"]
+
+
+def test_a_run_and_its_copy_count_once(make_run: RunMaker) -> None:
+    first = make_run("results/ppo/seed_0", THREE)
+    manifest = json.loads((first / "manifest.json").read_text())
+    second = make_run("logs/first/ppo/seed_0/ppo/run_1", THREE)
+    for run in (first, second):
+        text = json.dumps(manifest | {"started_at": "2026-01-01T00:00:00+00:00"})
+        (run / "manifest.json").write_text(text)
+    (record,) = load_records([make_run.root])
+    assert any("counts once" in note for note in record.notes)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sonic_sb3 import seed_statistics as st
+from sonic_sb3 import statistics
 from sonic_sb3.statistics import wilson_interval
 
 
@@ -103,3 +104,10 @@ def test_band_of_two_runs_lies_between_them() -> None:
     assert high is not None
     assert low.tolist() == pytest.approx([0.0, 1.0])
     assert high.tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_blocks_draw_what_all_at_once_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).random(37).tolist()
+    whole = statistics.bootstrap_mean_interval(values)
+    monkeypatch.setattr(statistics, "_MAX_BLOCK", 1000)
+    assert statistics.bootstrap_mean_interval(values) == whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -11,20 +12,29 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from sonic_sb3 import evaluate, save_states, train
+from sonic_sb3.array_files import read_arrays
+from sonic_sb3.bundles.contents import open_bundle
+from sonic_sb3.bundles.texts import check_markdown
 from sonic_sb3.errors import EmulatorError, RunFolderError, SonicError
-from sonic_sb3.event_files import check_claim, claim_folder
+from sonic_sb3.event_files import check_claim, claim_folder, claim_free_folder
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.models import load_policy_weights
-from sonic_sb3.plain_data import load_data
+from sonic_sb3.pickle_scan import check_tuples
+from sonic_sb3.plain_data import load_data, save_data
+from sonic_sb3.plain_json import parse_json
+from sonic_sb3.plain_yaml import parse_mapping
 from sonic_sb3.rom_files import find_rom, state_path
 from sonic_sb3.run_folder import open_run_folder
 from sonic_sb3.runs import load_run
@@ -311,3 +321,113 @@ def test_moments_lie_as_their_weights() -> None:
 def test_a_copied_run_still_opens(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "copy")
     load_run(tmp_path / "copy").load_policy()
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    ['!!int ""', '!!int "-"', '!!float ""', "!!bool maybe", "!!timestamp x", "!!binary [1]"],
+)
+def test_odd_tags_of_yaml_are_refused_in_a_line(scalar: str) -> None:
+    with pytest.raises(SonicError, match="expected plain YAML"):
+        parse_mapping(f"a: {scalar}", "file")
+
+
+def test_small_files_take_no_long_time() -> None:
+    keys = ",".join(f'"{k}":1' for k in range(80_000))
+    started_s = time.monotonic()
+    with pytest.raises(SonicError, match="key '79999' stands twice"):
+        parse_json(f'{{{keys},"79999":1}}'.encode(), "file")
+    for text in ("\n" * 500_000, "[\n" * 200_000, "]( " * 200_000):
+        with contextlib.suppress(SonicError):
+            check_markdown(text.encode(), "card")
+    assert time.monotonic() - started_s < 5
+    with pytest.raises(SonicError, match="digits"):
+        parse_json(b'{"n": 1' + b"0" * 400 + b"}", "file")
+
+
+def test_a_pipe_is_no_bundle(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.sonic.zip")
+    with pytest.raises(SonicError, match="expected a file"):
+        open_bundle(tmp_path / "x.sonic.zip")
+
+
+def test_data_that_use_a_part_of_the_file_twice(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    save_data(path, {"a": np.arange(1000.0), "b": b"bytes"})
+    assert load_data(path)["b"] == b"bytes"
+    content = path.read_bytes()
+    place = b'{"array": ["float64", [1000], 0, 8000]}'
+    assert place in content
+    n_head = int.from_bytes(content[17:25], "little")
+    head = content[25 : 25 + n_head].replace(place, b'{"list": [' + place + b"," + place + b"]}")
+    body = content[:17] + len(head).to_bytes(8, "little") + head + content[25 + n_head : -4]
+    path.write_bytes(body + zlib.crc32(body).to_bytes(4, "little"))
+    with pytest.raises(RunFolderError, match="outside of its place"):
+        load_data(path)
+
+
+def _array(shape: str, dtype: str, n_bytes: int) -> bytes:
+    head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (63 - (10 + len(head)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + bytes(n_bytes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _array("(10000000000000,)", "<f8", 80),
+        _array(f"(1{'0' * 30},)", "<f8", 80),
+        _array("(-1,)", "<f8", 8),
+        _array("(2,)", "<U4", 32),
+        _array("(1,)", "|O", 8),
+        _array("(10,", "<f8", 80),
+        _array("(10,)", "<f8", 79),
+        b"\x93NUMPY",
+        b"",
+    ],
+)
+def test_arrays_that_lie_about_their_size(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("timesteps.npy", content)
+    with pytest.raises(RunFolderError, match="expected SB3's evaluations"):
+        read_arrays(path)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(RunFolderError, match="expected SB3's evaluations"):
+        read_arrays(path)
+
+
+def test_arrays_of_numpy_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.npz"
+    arrays = {"timesteps": np.arange(3), "results": np.ones((3, 2)), "ok": np.zeros((3, 2), bool)}
+    np.savez(path, **arrays)
+    found = read_arrays(path)
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+
+
+def test_two_runs_have_two_tensorboard_folders(tmp_path: Path) -> None:
+    first, mark = claim_free_folder(tmp_path, "PPO_1")
+    second, other = claim_free_folder(tmp_path, "PPO_1")
+    assert [first.name, second.name] == ["PPO_1", "PPO_2"]
+    check_claim(first, mark)
+    check_claim(second, other)
+
+
+def test_a_key_that_takes_for_ever_to_hash(run: Path) -> None:
+    """Forty pairs, each of the one before twice: 2 to the 40th numbers."""
+    pairs = b"".join(b"q" + bytes([k]) + b"h" + bytes([k]) + b"\x86" for k in range(40))
+    content = b"\x80\x02})" + pairs + b"K\x01s."
+    with pytest.raises(ValueError, match="tuples of at most"):
+        check_tuples(content)
+    buffer = io.BytesIO()
+    torch.save({}, buffer)
+    weights = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(buffer.getvalue())) as whole,
+        zipfile.ZipFile(weights, "w") as forged,
+    ):
+        for name in whole.namelist():
+            forged.writestr(name, content if name.endswith("data.pkl") else whole.read(name))
+    rewrite(run / f"{GAME}.zip", **{"policy.pth": weights.getvalue()})
+    with pytest.raises(RunFolderError, match="tuples of at most"):
+        load_run(run).load_policy()

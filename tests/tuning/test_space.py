@@ -172,3 +172,21 @@ def test_what_a_space_cannot_propose_is_left_open() -> None:
         "learning_rate": 1e-4,
         "n_epochs": 3,
     }
+
+
+def test_constant_means_constant_also_over_a_linear_base() -> None:
+    base = BASE | {"learning_rate": "lin_0.0005"}
+    schedule = {
+        "kind": "categorical",
+        "choices": ["constant", "linear"],
+        "schedules": "learning_rate",
+    }
+    space = check_space({"schedule": schedule}, "s", "ppo", base)
+    assert space.make("ppo", {"schedule": "constant"}, base).learning_rate == 0.0005
+    assert space.make("ppo", {"schedule": "linear"}, base).learning_rate == "lin_0.0005"
+
+
+def test_two_parameters_of_one_key_are_refused() -> None:
+    data = {"learning_rate": LEARNING_RATE, "rate": LEARNING_RATE | {"sets": "learning_rate"}}
+    with pytest.raises(SettingsError, match="expected learning_rate once, learning_rate sets it"):
+        check_space(data, "s", "ppo", BASE)

@@ -89,3 +89,21 @@ def test_a_password_leaves_the_command_line(option: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "orig_argv", new)
     hide_password(None)
     assert len(begun) == 1, "and it is begun anew once"
+
+
+def test_workers_end_when_the_command_is_killed(kill_tune: ModuleType, tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "study.db")
+    campaign = kill_tune.Campaign(tmp_path, url, n_trials=2, n_workers=2, n_timesteps=10**7)
+    process = campaign.start()
+    deadline_s = time.monotonic() + 300
+    while not list((tmp_path / "tune").rglob("resume.snapshot")):
+        assert process.poll() is None, (tmp_path / "output.log").read_text()
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+    seen = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    process.kill()
+    process.wait()
+    _, left = psutil.wait_procs(seen, timeout=60)
+    for one in left:
+        one.kill()
+    assert not left

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sonic_sb3 import tune
 from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.tuning.plan import StudyPlace
+from sonic_sb3.tuning.results import describe_contenders, find_confirmation, rank
 from sonic_sb3.tuning.storage import parse_storage_url
 from sonic_sb3.tuning.study import OpenStudy, create_or_join, open_study
 
@@ -203,6 +206,17 @@ def test_two_spaces_under_one_study(campaign: Path, tmp_path: Path, capsys: Any)
         (["export"], "no storage"),
         (["status"], "no storage"),
         (["explode"], "invalid choice"),
+        (["postgresql://u:secret@h/d"], "invalid choice"),
+        (["--storage-url", "postgresql://u:secret@h/d"], "invalid choice"),
+        (["--storage", "postgresql://u:top@secret@h/d"], "in a password @ is written %40"),
+        (["--storage", "postgresql://u@h/d?sslpassword=secret"], "expected no sslpassword"),
+        (["--study-name", "postgresql://u:secret@h/d"], "got a URL"),
+        (["--confirm-seeds", "1001"], "--confirm-seeds: expected between 1 and 1,000"),
+        (["--seed", str(2**30 - 1)], "confirmations take seeds above it"),
+        (["--timeout", "nan"], "--timeout: expected between"),
+        (["--grace", "3"], "--grace: expected between 15"),
+        (["--pruner", "wilcoxon"], "expected at least 5 seeds x levels"),
+        (["--device", "cpux"], "device 'cpux'"),
     ],
 )
 def test_mistakes_are_answered_in_a_line(
@@ -278,6 +292,46 @@ class _Bomb:
 
     def __reduce__(self) -> Any:
         return Path.write_text, (self._marker, "ran")
+
+
+def test_a_repaired_study_goes_on_after_failures(campaign: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(campaign, logs)
+    study = open_small(logs)
+    for _ in range(6):
+        template = optuna.trial.create_trial(state=TrialState.FAIL, user_attrs={"slot": 3})
+        study.storage.create_new_trial(study.study_id, template)
+    study.close()
+    assert tune.main(["--n-trials", "4", "--top", "0", *options(logs)]) == 0
+
+
+def test_a_folder_belongs_to_one_study(campaign: Path, tmp_path: Path, capsys: Any) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(campaign, logs)
+    (logs / "tune" / "small" / "study.db").unlink()
+    assert tune.main(["--n-trials", "1", *options(logs)]) == 2
+    assert "holds the trials of another study named 'small'" in capsys.readouterr().err
+
+
+def test_later_trials_are_named_beside_confirmed_ones(campaign: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(campaign, logs)
+    study = open_small(logs)
+    first, number = study.trials()[0], len(study.trials())
+    seeds = {"seed_0": first.user_attrs["seed_0"] | {"value": 10.0**6}}
+    better = optuna.trial.create_trial(
+        value=10.0**6,
+        params=first.params,
+        distributions=first.distributions,
+        user_attrs=first.user_attrs | seeds,
+    )
+    study.storage.create_new_trial(study.study_id, better)
+    place = StudyPlace(parse_storage_url(f"sqlite:///{logs}/tune/small/study.db"), "small", logs)
+    contenders = rank(study, find_confirmation(study, place))
+    assert [c.confirmed is None for c in contenders] == [False, False, True]
+    lines = describe_contenders(contenders)
+    assert f"trial {number} has a better value in the study and was not confirmed" in lines[-1]
+    study.close()
 
 
 def test_a_trial_that_fails_does_not_end_the_study(tmp_path: Path, capsys: Any) -> None:

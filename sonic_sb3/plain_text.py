@@ -1,0 +1,32 @@
+"""Texts of strangers, made fit for terminals, tables and file names."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_LENGTH = 200
+
+
+def printable(value: object) -> str:
+    """
+    A stranger's text for a terminal: one line, without control characters.
+
+    :param value: Anything; its text is shown.
+    """
+    return "".join(c if is_plain(c) else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
+def is_plain(character: str) -> bool:
+    """Whether a character only shows itself."""
+    # Cc: terminal escapes. Cf: invisible, among them those that reverse the reading direction.
+    # Zl, Zp: line ends that only some programs know.
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def one_line(value: object) -> str:
+    """
+    As :func:`printable`, cut to :data:`MAX_LENGTH` characters: a name, for tables and files.
+
+    :param value: Anything; its text is taken.
+    """
+    return printable(str(value)[:MAX_LENGTH])
