@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import pickle
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing import reduction
+from multiprocessing import forkserver, reduction
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -85,6 +86,7 @@ class WorkerHandle:
         first = self.env_indices.start
         args = (worker_pipe, parent_pipe, own_fns, first, self.n_stack, _known_proofs)
         process = self.context.Process(target=run_worker, args=args, daemon=True)
+        _wake_fork_server()
         try:
             process.start()
         except (EOFError, OSError) as error:
@@ -185,6 +187,7 @@ class WorkerHandle:
             self._process.join(timeout_s)
             if self._process.is_alive():
                 self._process.kill()
+                _wake_fork_server()
                 self._process.join()
             self._process.close()
             self._process = None
@@ -312,3 +315,11 @@ class WorkerHandle:
     def _names(self) -> str:
         first, last = self.env_indices.start, self.env_indices.stop - 1
         return f"env {first}" if first == last else f"envs {first} to {last}"
+
+
+def _wake_fork_server() -> None:
+    """The server starts all workers and tells how they ended; stopped, it would do neither."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGCONT)

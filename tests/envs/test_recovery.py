@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,23 @@ def test_signals_at_random_moments(
 
     assert play(venv, disturb=disturb) == undisturbed
     assert venv.n_restarts >= len(moments) - 1
+    venv.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_process_that_starts_workers_may_be_hit_too(
+    airstriker: str, undisturbed: list[Any], how: signal.Signals
+) -> None:
+    venv = make_vec_env(airstriker, reply_timeout_s=5)
+    venv.reset()
+
+    def disturb(index: int) -> None:
+        if index in (20, 60):
+            os.kill(forkserver._forkserver._forkserver_pid, how)  # type: ignore[attr-defined]
+            os.kill(next(pid for pid in venv.worker_pids if pid), signal.SIGKILL)
+
+    assert play(venv, disturb=disturb) == undisturbed
+    assert venv.n_restarts >= 2
     venv.close()
 
 
