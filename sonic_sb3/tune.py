@@ -91,7 +91,11 @@ def _add_study_options(parser: Parser) -> None:
         "hyperparameters that the study starts from",
     )
     add("--sampler", default=None, help="tpe, random or gp (default: tpe)")
-    add("--pruner", default=None, help="hyperband, median, wilcoxon or none (default: hyperband)")
+    add(
+        "--pruner",
+        default=None,
+        help="hyperband, median, wilcoxon (for 5 seeds x levels or more) or none (default: hyperband)",
+    )
     add("--objective", default=None, help="completion, progress, contest_score or score")
     add(
         "--area",
