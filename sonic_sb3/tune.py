@@ -94,7 +94,7 @@ def _add_study_options(parser: Parser) -> None:
     add(
         "--pruner",
         default=None,
-        help="hyperband, median, wilcoxon (for 5 seeds x levels or more) or none (default: hyperband)",
+        help="hyperband, median, wilcoxon (from 5 seeds x levels on) or none (default: hyperband)",
     )
     add("--objective", default=None, help="completion, progress, contest_score or score")
     add(
