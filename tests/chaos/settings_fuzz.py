@@ -82,7 +82,7 @@ def feed_settings(folder: Path, n_files: int, seed: int) -> Outcome:
         problem = check_settings(path, *case)
         if time.monotonic() - started_s > slowest_s:
             slowest_s = time.monotonic() - started_s
-            outcome.facts["slowest began"] = case[0][:60]
+            outcome.facts["slowest began"] = " ".join(case[0].split())[:60]
         outcome.n_events += 1
         if problem is not None and len(outcome.failures) < 20:
             outcome.failures.append(problem)
