@@ -327,7 +327,9 @@ _PROTOCOL_FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "ROMs differ": lambda r: r.manifest.get("rom_sha1"),
     "Versions of this package differ": _manifest_fact("packages", "sonic_sb3"),
     "Versions of torch differ": _manifest_fact("packages", "torch"),
-    "Precisions of gradient steps differ": lambda r: r.manifest.get("precision") or _ABSENT,
+    "Precisions of gradient steps differ": lambda r: (
+        r.manifest.get("precision", _ABSENT) if "learning_rate" in r.hyperparameters else _ABSENT
+    ),
     "Devices differ, so minutes do not compare": lambda r: r.manifest.get("device") or _ABSENT,
     "Processors differ, so minutes do not compare": _manifest_fact("hardware", "cpu"),
     "Threads of torch differ, so minutes do not compare": lambda r: r.settings.get("num_threads"),
