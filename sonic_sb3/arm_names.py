@@ -94,6 +94,19 @@ def flatten_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flat.items() if value not in (None, [], ())}
 
 
+def differing_settings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """
+    The keys in which runs differ.
+
+    :param runs: Of :func:`flatten_settings`.
+    """
+    return sorted(
+        name
+        for name in set().union(*runs)
+        if len({json.dumps(settings.get(name), default=str) for settings in runs}) > 1
+    )
+
+
 def _without_number(run: Path) -> str:
     """A run that each seed begins with a run of its own from: ``ppo/ENV`` of ``ppo/ENV_3``."""
     return f"{run.parent.name}/{re.sub(r'_[0-9]+$', '', run.name)}"
@@ -117,11 +130,7 @@ def _name_by_settings(tried: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     names = {}
     for key, settings in arms.items():
         siblings = [s for s in arms.values() if s.get("algo") == settings.get("algo")]
-        differing = sorted(
-            name
-            for name in set().union(*siblings)
-            if len({json.dumps(s.get(name), default=str) for s in siblings}) > 1
-        )
+        differing = differing_settings(siblings)
         told = [f"{name.split('.')[-1]}={_say(settings.get(name))}" for name in differing]
         names[key] = " ".join([str(settings.get("algo", "?")), *told])
     return names

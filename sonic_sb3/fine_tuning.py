@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from pathlib import Path
 from typing import Any
 
 from sonic_sb3.action_sets import action_names
@@ -77,7 +78,12 @@ def copy_starting_weights(agent: Run | Bundle, settings: TrainSettings, folder: 
 
 def hash_weights(run: Run, checkpoint: str | None) -> str:
     """The sha256 of a run's model file. :param checkpoint: As for :meth:`Run.model_path`."""
-    return hashlib.sha256(run.model_path(checkpoint).read_bytes()).hexdigest()
+    return hash_model(run.model_path(checkpoint))
+
+
+def hash_model(path: Path) -> str:
+    """The sha256 of a model file, by which a run knows the agent that it began with."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _describe_network(algo: str, env_id: str, hyperparameters: Hyperparameters) -> dict[str, Any]:

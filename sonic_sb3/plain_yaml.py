@@ -16,6 +16,10 @@ _MAX_DEPTH = 20
 _MAX_DIGITS = 100
 
 
+# What PyYAML's constructors raise beside its own errors, as of the tagged scalar `!!int ""`.
+ODD_VALUES = (RecursionError, ValueError, IndexError, KeyError, AttributeError, TypeError)
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """
     Refuses a key that stands twice, for one of the two values would be lost silently, and stops
@@ -109,8 +113,7 @@ def parse_value(text: str, source: str) -> Any:
         raise SettingsError(f"{source}: expected plain YAML: {reason}") from error
     except SettingsError as error:
         raise SettingsError(f"{source}: {error}") from error
-    except (RecursionError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
-        # PyYAML's constructors of tagged scalars, such as `!!int ""`.
+    except ODD_VALUES as error:
         raise SettingsError(
             f"{source}: expected plain YAML: {type(error).__name__}: {error}"
         ) from error

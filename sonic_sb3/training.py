@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ from sonic_sb3.errors import (
 from sonic_sb3.evaluation import EvaluationResult
 from sonic_sb3.event_files import check_claim, cut_event_files
 from sonic_sb3.final_evaluation import evaluate_trained
-from sonic_sb3.fine_tuning import copy_starting_weights, open_starting_agent
+from sonic_sb3.fine_tuning import copy_starting_weights, hash_model, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import on_full_disk, write_patiently
 from sonic_sb3.models import build_model, load_policy_weights, save_model
@@ -245,7 +244,7 @@ def _learn_and_conclude(
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
     result = _evaluate_at_end(job, model) if settings.eval_episodes > 0 else None
-    manifest["model_sha256"] = hashlib.sha256(folder.model.read_bytes()).hexdigest()
+    manifest["model_sha256"] = hash_model(folder.model)
     manifest["finished_at"] = timestamp()
     folder.write_manifest(manifest)
     folder.snapshot.unlink(missing_ok=True)

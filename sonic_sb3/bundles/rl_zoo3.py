@@ -26,7 +26,7 @@ from sonic_sb3.errors import BundleError, SettingsError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo
 from sonic_sb3.models import load_policy_weights, make_model, save_model
-from sonic_sb3.plain_yaml import parse_mapping
+from sonic_sb3.plain_yaml import ODD_VALUES, parse_mapping
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import RunFolder, create_run_folder
 from sonic_sb3.runs import make_policy, observation_space
@@ -211,17 +211,6 @@ def _construct_tuple(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
     return loader.construct_sequence(node, deep=True)
 
 
-# What PyYAML raises of odd files; of tagged scalars such as `!!int ""` the last three.
-_ODD_YAML = (
-    yaml.YAMLError,
-    ValueError,
-    AssertionError,
-    TypeError,
-    RecursionError,
-    IndexError,
-    KeyError,
-    AttributeError,
-)
 _Rl3ConfigLoader.add_constructor(_ORDERED_DICT, _construct_pairs)
 _Rl3ConfigLoader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tuple)
 
@@ -235,7 +224,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise BundleError(
             f"cannot read {path}: {error.strerror}; expected a run folder of rl-zoo3"
         ) from error
-    except _ODD_YAML as error:
+    except (yaml.YAMLError, AssertionError, *ODD_VALUES) as error:
         reason = " ".join(str(error).split())
         raise BundleError(
             f"{path}: expected plain settings, nothing that runs: {reason}"

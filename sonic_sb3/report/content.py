@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic_sb3.algorithm_settings import EnvKwargs
-from sonic_sb3.arm_names import flatten_settings
+from sonic_sb3.arm_names import differing_settings, flatten_settings
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.plain_text import one_line
@@ -351,12 +350,7 @@ def _course_tables(groups: Groups, numbers: Sequence[Number]) -> list[Table]:
 
 def _differences_within(arm: str, records: Sequence[RunRecord]) -> list[str]:
     """One sentence where the runs of an arm differ in more than the seed."""
-    flat = [flatten_settings(record.manifest) for record in records]
-    differing = sorted(
-        name
-        for name in set().union(*flat)
-        if len({json.dumps(settings.get(name), default=str) for settings in flat}) > 1
-    )
+    differing = differing_settings([flatten_settings(record.manifest) for record in records])
     if not differing:
         return []
     shown = ", ".join(map(one_line, differing[:_MAX_NAMES]))
