@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sonic_sb3.errors import RunFolderError
 
@@ -39,6 +39,24 @@ def read_file(path: Path, max_bytes: int, follows_links: bool = False) -> bytes:
     :raises OSError: It cannot be read.
     :raises StrangeFileError: It is a link, a device, a pipe, a folder, or too large.
     """
+    with open_plain_file(path, follows_links) as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        if n_bytes > max_bytes:
+            raise StrangeFileError(
+                f"{path}: expected at most {max_bytes:,} bytes, it has {n_bytes:,}"
+            )
+        return file.read(n_bytes)
+
+
+def open_plain_file(path: Path, follows_links: bool = False) -> BinaryIO:
+    """
+    Open a regular file for reading.
+
+    :param path: The file.
+    :param follows_links: As for :func:`read_file`.
+    :raises OSError: It cannot be opened.
+    :raises StrangeFileError: It is a link, a device, a pipe or a folder.
+    """
     # Without O_NONBLOCK a pipe would keep us waiting for somebody to write.
     flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follows_links else os.O_NOFOLLOW)
     try:
@@ -47,15 +65,10 @@ def read_file(path: Path, max_bytes: int, follows_links: bool = False) -> bytes:
         if error.errno == errno.ELOOP:
             raise StrangeFileError(f"{path}: expected a file, it is a link") from error
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StrangeFileError(f"{path}: expected a file, it is something else")
-        if status.st_size > max_bytes:
-            raise StrangeFileError(
-                f"{path}: expected at most {max_bytes:,} bytes, it has {status.st_size:,}"
-            )
-        return file.read(status.st_size)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StrangeFileError(f"{path}: expected a file, it is something else")
+    return os.fdopen(descriptor, "rb")
 
 
 def check_folder(folder: Path) -> None:

@@ -28,6 +28,7 @@ from sonic_sb3.bundles.limits import (
     check_total,
 )
 from sonic_sb3.errors import BundleError
+from sonic_sb3.strange_files import StrangeFileError, open_plain_file
 
 SUFFIX = ".sonic.zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's earliest time: the same whenever it is packed
@@ -100,12 +101,12 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _read_zip(path: Path) -> dict[str, bytes]:
-    # Without O_NONBLOCK a pipe would keep us waiting for somebody to write.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        status = os.fstat(file.fileno())
-        n_archive_bytes = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            raise BundleError("expected a file, it is a pipe, socket or device")
+    try:
+        archive_file = open_plain_file(path, follows_links=True)
+    except StrangeFileError as error:
+        raise BundleError("expected a file, it is a pipe, socket or device") from error
+    with archive_file as file:
+        n_archive_bytes = os.fstat(file.fileno()).st_size
         _check_directory_end(file, n_archive_bytes)
         try:
             with zipfile.ZipFile(file) as archive:
@@ -204,10 +205,11 @@ def _list_folder(path: Path, prefix: str) -> Iterator[tuple[str, int]]:
 
 
 def _read_plain_file(path: Path, name: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BundleError(f"entry {name!r}: expected a plain file, no link or device")
-        check_size(name, status.st_size)
-        return file.read(status.st_size)
+    try:
+        plain_file = open_plain_file(path)
+    except StrangeFileError as error:
+        raise BundleError(f"entry {name!r}: expected a plain file, no link or device") from error
+    with plain_file as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        check_size(name, n_bytes)
+        return file.read(n_bytes)
