@@ -82,7 +82,7 @@ def _replay(game_id: str, level: str, inputs: npt.NDArray[np.uint8]) -> Replay:
         if parent is not None and not parent.is_alive():
             sys.exit(1)  # nobody is left to be told
         is_last = n_frames == len(inputs)
-        _, ended, info = env.run_frame(buttons, is_seen=is_last)
+        _, ended, info = env.run_frames([buttons], is_last_seen=is_last)
         if ended:
             end_reason = info["end_reason"]
             break

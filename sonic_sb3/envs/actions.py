@@ -106,7 +106,7 @@ class StochasticFrameSkip(gym.Wrapper[Any, Any, Any, Any]):
 
     The first action after a reset starts at once. An episode that ends on the way ends the step.
     Draws come from the env's own ``np_random`` (the contest's came from an unseeded generator).
-    Frames before the last are not drawn where the env offers ``run_frame``.
+    Frames before the last are not drawn where the env offers ``run_frames``.
 
     :param env: An env that steps one frame.
     :param n: Frames per action.
@@ -126,29 +126,30 @@ class StochasticFrameSkip(gym.Wrapper[Any, Any, Any, Any]):
         self.n = n
         self.stickprob = stickprob
         self._held_action: Any = None
-        self._run_frame = getattr(env, "run_frame", None)
+        self._run_frames = getattr(env, "run_frames", None)
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         self._held_action = None
         return self.env.reset(**kwargs)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        is_late = self._is_late()
+        first = self._held_action if self._is_late() else action
+        held = [first, *[action] * (self.n - 1)]
+        self._held_action = held[-1]
+        if self._run_frames is None:
+            return self._step_one_by_one(held)
+        reward, terminated, info = self._run_frames(held)
+        return self.env.observe(), reward, terminated, False, info  # type: ignore[attr-defined]
+
+    def _step_one_by_one(
+        self, held: Sequence[Any]
+    ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         total_reward = 0.0
-        for frame in range(self.n):
-            if frame > 0 or not is_late:
-                self._held_action = action
-            if self._run_frame is None:
-                obs, reward, terminated, truncated, info = self.env.step(self._held_action)
-            else:
-                is_seen = frame == self.n - 1
-                reward, terminated, info = self._run_frame(self._held_action, is_seen)
-                truncated = False
+        for action in held:
+            obs, reward, terminated, truncated, info = self.env.step(action)
             total_reward += float(reward)
             if terminated or truncated:
                 break
-        if self._run_frame is not None:
-            obs = self.env.observe()  # type: ignore[attr-defined]
         return obs, total_reward, terminated, truncated, info
 
     def _is_late(self) -> bool:

@@ -13,7 +13,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "core_native.c"
 TARGET = FOLDER / "core_code.py"
-ROUTINES = ("run_frame", "run_timers", "shrink_grey")
+ROUTINES = (
+    *("run_frame", "run_frames", "read_variables", "run_timers"),
+    *("shrink_to_64", "shrink_to_96"),
+)
 FLAGS = (
     *("-O2", "-march=x86-64", "-std=c11", "-Wall", "-Wextra", "-Werror"),
     *("-ffreestanding", "-fno-builtin", "-nostdlib", "-static", "-fPIE", "-ffp-contract=off"),

@@ -2,16 +2,20 @@
  * What core_native.py maps beside the Genesis core: a few small routines in position-independent
  * code. `python -m sonic_sb3.envs.core_build` compiles this file into core_code.py.
  *
- * run_frame     one emulator frame without synthesising its sound
- * run_timers    the part of the YM2612 that the machine can see, in place of the whole chip
- * list_sprites  the sprites of the next line, from a table instead of a walk through all sprites
- * shrink_grey   the area resize of the observation, bit for bit as OpenCV computes it
+ * run_frame       one emulator frame without synthesising its sound
+ * run_frames      several of them, with the game's variables after each
+ * read_variables  the game's variables now
+ * run_timers      the part of the YM2612 that the machine can see, in place of the whole chip
+ * list_sprites    the sprites of the next line, from a table instead of a walk through all sprites
+ * shrink_to_96    the area resize of the observation, bit for bit as OpenCV computes it
+ * shrink_to_64    the same for smaller ones
  */
 
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
+typedef long long s64;
 /* Four words of the console's, which lie anywhere. */
 typedef u64 __attribute__((aligned(2), may_alias)) words;
 
@@ -51,6 +55,7 @@ __attribute__((section(".core"), visibility("hidden"))) struct {
     words *line_sprites; /* two lists, for even and odd lines */
     u8 *line_counts;
     u16 *video_status;
+    const u8 *work_ram; /* as the core keeps it: the two bytes of each word exchanged */
 } core;
 
 /* Cycles of one step of the PSG: 15 to its clock, 16 clocks to a step. */
@@ -205,6 +210,39 @@ void run_frame(int is_hidden)
     *core.fm_update_slot = synthesis;
 }
 
+/* A number in the work RAM, most significant byte first. Laid out by core_native.py. */
+struct variable {
+    u16 offset;
+    u8 n_bytes;
+    u8 is_signed;
+};
+
+/* What the variables are now, to log. */
+void read_variables(const struct variable *variables, u32 n_variables, s64 *log)
+{
+    for (u32 i = 0; i < n_variables; ++i) {
+        struct variable v = variables[i];
+        u64 value = v.is_signed && core.work_ram[v.offset ^ 1] >= 0x80 ? ~0ull : 0;
+        for (u32 k = 0; k < v.n_bytes; ++k)
+            value = value << 8 | core.work_ram[(u16)(v.offset + k) ^ 1];
+        log[i] = (s64)value;
+    }
+}
+
+/*
+ * Frames with the same buttons, of which only the last is drawn, unless that is hidden too. What
+ * the variables are after each frame is written to log, a row a frame, so that whoever counts by
+ * frames need not be called between them.
+ */
+void run_frames(u32 n_frames, int is_last_hidden, const struct variable *variables, u32 n_variables,
+                s64 *log)
+{
+    for (u32 frame = 0; frame < n_frames; ++frame) {
+        run_frame(is_last_hidden || frame + 1 < n_frames);
+        read_variables(variables, n_variables, log + frame * n_variables);
+    }
+}
+
 /*
  * 320x224 to 96x96. An output pixel covers 10/3 x 7/3 input pixels; in units of a third of a pixel
  * the weights are whole (rows add up to 7, columns to 10), so 16-bit sums are exact and an output
@@ -235,7 +273,7 @@ static u8 shrink_tie(const u8 *rows, u32 out_x, u32 row_phase)
     return (u8)__builtin_ia32_cvtss2si((__attribute__((vector_size(16))) float){total, 0, 0, 0});
 }
 
-void shrink_grey(const u8 *grey, u8 *out)
+void shrink_to_96(const u8 *grey, u8 *out)
 {
     u16 columns[IN_W];
     u16 sums[OUT_W];
@@ -259,5 +297,31 @@ void shrink_grey(const u8 *grey, u8 *out)
         for (u32 x = 0; x < OUT_W; ++x)
             if (sums[x] == 0)
                 out[x] = shrink_tie(rows, x, row_phase);
+    }
+}
+
+/*
+ * 320x224 to 64x64: an output pixel covers 5 x 3.5 input pixels. In halves of a row the weights add up
+ * to 35, which is odd, so no sum lies halfway and rounding the exact one gives what OpenCV's gives.
+ */
+enum { SMALL_W = 64, SMALL_H = 64, SMALL_AREA = 35 };
+
+void shrink_to_64(const u8 *grey, u8 *out)
+{
+    u16 columns[IN_W];
+    u16 sums[SMALL_W];
+    for (u32 out_y = 0; out_y < SMALL_H; ++out_y, out += SMALL_W) {
+        u32 row_phase = out_y % 2;
+        const u8 *rows = grey + out_y * 7 / 2 * IN_W;
+        u16 top = (u16)(2 - row_phase), bottom = (u16)(1 + row_phase);
+        for (u32 x = 0; x < IN_W; ++x)
+            columns[x] = (u16)(rows[x] * top + (rows[x + IN_W] + rows[x + 2 * IN_W]) * 2
+                               + rows[x + 3 * IN_W] * bottom);
+        for (u32 x = 0; x < SMALL_W; ++x) {
+            const u16 *c = columns + x * 5;
+            sums[x] = (u16)(c[0] + c[1] + c[2] + c[3] + c[4] + SMALL_AREA / 2);
+        }
+        for (u32 x = 0; x < SMALL_W; ++x)
+            out[x] = (u8)(sums[x] * 59919u >> 21); /* sums[x] / 35, exact below 161,000 */
     }
 }

@@ -19,6 +19,8 @@ from sonic_sb3.envs.core_elf import UnfitCoreError
 
 # One of code, the others for the table of addresses and the table of sprites.
 _N_PAGES = 4
+# (height, width) of the pictures that have a routine of their own: the contest's and `train`'s.
+SHRUNK = ((96, 96), (64, 64))
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class CoreAddresses:
     line_sprites: int
     line_counts: int
     video_status: int
+    work_ram: int
 
 
 class NativeRoutines:
@@ -72,9 +75,18 @@ class NativeRoutines:
         self.run_timers: Callable[[int | None, int], None] = self._routine(
             "run_timers", ctypes.c_void_p, ctypes.c_int
         )
-        self.shrink_grey: Callable[[int, int], None] = self._routine(
-            "shrink_grey", ctypes.c_void_p, ctypes.c_void_p
+        self.run_frames: Callable[[int, int, int, int, int], None] = self._routine(
+            "run_frames",
+            *(ctypes.c_uint32, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p),
         )
+        self.read_variables: Callable[[int, int, int], None] = self._routine(
+            "read_variables", ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p
+        )
+        # Area resize of 320x224 pictures, by (height, width) of the result.
+        self.shrink: dict[tuple[int, int], Callable[[int, int], None]] = {
+            (height, width): self._routine(f"shrink_to_{height}", ctypes.c_void_p, ctypes.c_void_p)
+            for height, width in SHRUNK
+        }
 
     def _routine(self, name: str, *argument_types: Any) -> Callable[..., None]:
         return ctypes.CFUNCTYPE(None, *argument_types)(self._start + OFFSETS[name])

@@ -20,7 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sonic_sb3.envs.core_elf import LoadedCore
-from sonic_sb3.envs.fast_core import FM_CLOCKS, MACHINE_MEMORY, FastCore, warn_once
+from sonic_sb3.envs.core_native import SHRUNK
+from sonic_sb3.envs.fast_core import (
+    FM_CLOCKS,
+    MACHINE_MEMORY,
+    RAM_START,
+    READABLE_TYPES,
+    FastCore,
+    WatchedVariables,
+    warn_once,
+)
 
 N_DECISIONS = 60
 FRAME_SKIP = 4
@@ -31,6 +40,7 @@ _FM_STATE = struct.Struct("<HBxIBxxx6i")
 _SPRITE_FLAGS = 0x60
 _MAX_SAMPLES = 900  # a frame has 888
 _N_TIMER_STATES = 60
+_N_ADDRESSES = 256
 # On the pad in stable-retro's order: no MODE, START, Y, X and Z, which pause or do nothing.
 _PLAY_BUTTONS = np.array([1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0], dtype=np.uint8)
 
@@ -112,6 +122,22 @@ def prove(emulator: Any, fast_core: FastCore, n_decisions: int = N_DECISIONS) ->
     return ProofResult(difference, n_decisions * FRAME_SKIP, time.perf_counter() - started)
 
 
+def reads_variables_as(extract: Callable[[int, str], int], fast_core: FastCore) -> bool:
+    """
+    Whether the fast core finds in the work RAM what stable-retro finds, all over it.
+
+    :param extract: stable-retro's, by address and type.
+    :param fast_core: Attached to the same core.
+    """
+    rng = np.random.default_rng(3)
+    # Two bytes' alignment, as the 68000 wants it of all but single bytes.
+    addresses = (RAM_START + 2 * rng.integers(0, 0x7FFE, _N_ADDRESSES)).tolist()
+    wanted = [(address, kind) for address in addresses for kind in READABLE_TYPES]
+    wanted += [(address + 1, kind) for address in addresses for kind in ("|u1", "|i1")]
+    found = fast_core.read_variables(WatchedVariables(wanted))
+    return found == [extract(address, kind) for address, kind in wanted]
+
+
 @dataclass(frozen=True)
 class _Path:
     """One way to run frames and to look at the result."""
@@ -126,7 +152,10 @@ def _plain_path(emulator: Any, fast_core: FastCore) -> _Path:
     def look() -> list[npt.NDArray[np.uint8]]:
         screen = emulator.get_screen()
         grey = cv2.cvtColor(screen, cv2.COLOR_RGB2GRAY)
-        return [screen, grey, cv2.resize(grey, (96, 96), interpolation=cv2.INTER_AREA)]
+        return [
+            *(screen, grey),
+            *(cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for size in SHRUNK),
+        ]
 
     return _Path(fast_core.core, emulator.step, emulator.step, look)
 
@@ -140,9 +169,10 @@ def _fast_path(emulator: Any, fast_core: FastCore) -> _Path:
         frame()
 
     def look() -> list[npt.NDArray[np.uint8]]:
-        small = np.empty((96, 96), dtype=np.uint8)
-        fast_core.read_grey(small)
-        return [emulator.get_screen(), fast_core.grey_screen(), small]
+        shrunk = [np.empty(size, dtype=np.uint8) for size in SHRUNK]
+        for out in shrunk:
+            fast_core.read_grey(out)
+        return [emulator.get_screen(), fast_core.grey_screen(), *shrunk]
 
     return _Path(
         fast_core.core,
@@ -175,9 +205,8 @@ def _play(
         for name, memory in zip(MACHINE_MEMORY, memories, strict=True):
             seen.append((f"{name} {where}", zlib.crc32(memory)))
         seen.append((f"the sound clock {where}", tuple(bytes(c) for c in clocks)))
-        for name, image in zip(
-            ("picture", "grey picture", "observation"), path.look(), strict=True
-        ):
+        names = ("picture", "grey picture", *(f"observation of {h}x{w}" for h, w in SHRUNK))
+        for name, image in zip(names, path.look(), strict=True):
             seen.append((f"the {name} {where}", zlib.crc32(image.data)))
     return seen
 

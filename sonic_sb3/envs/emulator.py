@@ -7,16 +7,18 @@ Here several :class:`Emulator` objects share it: whoever is asked next has its s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.envs.core_proof import ProofResult, attach_proven
-from sonic_sb3.envs.fast_core import FastCore
+from sonic_sb3.envs.core_elf import UnfitCoreError
+from sonic_sb3.envs.core_proof import ProofResult, attach_proven, reads_variables_as
+from sonic_sb3.envs.fast_core import FastCore, WatchedVariables, warn_once
 from sonic_sb3.errors import EmulatorError
 from sonic_sb3.games import BUTTONS
 from sonic_sb3.rom_files import find_rom, load_variables
@@ -25,6 +27,7 @@ from sonic_sb3.save_states import read_state
 # What the fast core proved on which ROM, in this process or (as a worker is told) in one beside it.
 proofs: dict[str, ProofResult] = {}
 
+Pad = npt.NDArray[np.uint8]  # (12,) of 0 and 1, in the order of `sonic_sb3.games.BUTTONS`
 NO_BUTTONS = np.zeros(len(BUTTONS), dtype=np.uint8)
 
 
@@ -37,6 +40,8 @@ class _Console:
     game_data: Any = None
     # Runs frames cheaper than the machine's own `step`; None where it cannot be shown to be exact.
     fast_core: FastCore | None = None
+    # Whether the fast core reads RAM variables as stable-retro does.
+    reads_variables: bool = False
     state_size: int = 0
     rom: str | None = None
     holder: Emulator | None = None
@@ -67,6 +72,9 @@ class _Console:
             self.machine,
             proofs.get(rom),
             on_verdict=lambda proof: proofs.__setitem__(rom, proof),
+        )
+        self.reads_variables = self.fast_core is not None and reads_variables_as(
+            self.game_data.memory.extract, self.fast_core
         )
         self.state_size = len(self.machine.get_state())
         self.rom = rom
@@ -106,8 +114,11 @@ class Emulator:
         self._keeps_screen = keeps_screen
         self._use_fast_core = use_fast_core
         # Frames since the last one that was drawn, so that the last of them can be drawn after all.
-        self._undrawn: list[npt.NDArray[np.uint8]] = []
+        self._undrawn: list[Pad] = []
         self._state_before_undrawn = b""
+        # The frames that were last run together, and the state before them.
+        self._together: tuple[bytes, Sequence[Pad]] | None = None
+        self._watched: dict[tuple[str, ...], WatchedVariables | None] = {}
         self._rom = str(find_rom(game_id))
         self._variables = load_variables(game_id)
         self._parked: _Parked | None = None
@@ -152,6 +163,79 @@ class Emulator:
             fast_core.run_seen_frame()
         else:
             fast_core.run_hidden_frame()
+
+    def run_frames(
+        self, pads: Sequence[Pad], names: tuple[str, ...], is_last_seen: bool = True
+    ) -> Iterable[dict[str, int]]:
+        """
+        Emulate some frames, and tell the RAM variables after each.
+
+        Where it can be done they are run at once, for what is done between two frames finds the
+        processor's caches full of the console. So whoever wants the last of them undone, because
+        the episode has ended before, calls :meth:`keep_frames` after listening.
+
+        :param pads: The buttons of each frame.
+        :param names: Which variables.
+        :param is_last_seen: Whether anybody will look at the screen of the last frame.
+        :returns: The variables after the first frame, after the second and so on.
+        """
+        machine = self._machine()
+        fast_core = _console.fast_core if self._use_fast_core else None
+        watched = self._watch(names) if fast_core is not None else None
+        self._together = None
+        if fast_core is None or watched is None:
+            return self._run_one_by_one(pads, names, is_last_seen)
+        state = machine.get_state() if len(pads) > 1 or not is_last_seen else b""
+        rows: list[list[int]] = []
+        n_left = len(pads)
+        for _, held in groupby(pads, key=id):
+            same = list(held)
+            n_left -= len(same)
+            machine.set_button_mask(same[0], 0)
+            fast_core.run_frames(len(same), is_last_seen and n_left == 0, watched)
+            rows += watched.rows(len(same))
+        self._together = state, pads
+        if is_last_seen:
+            self._undrawn.clear()
+        else:
+            if not self._undrawn:
+                self._state_before_undrawn = state
+            self._undrawn.extend(pads)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def keep_frames(self, n_frames: int) -> None:
+        """
+        Go back to the moment after one of the frames of the last :meth:`run_frames`.
+
+        :param n_frames: How many of them stay, at least one; as many as were listened to.
+        """
+        if self._together is None:
+            return  # run one by one, those that nobody listened to were not run
+        state, pads = self._together
+        if n_frames == len(pads):
+            return
+        self.load_state(state)
+        for index, pad in enumerate(pads[:n_frames], start=1):
+            self.run_frame(pad, is_seen=index == n_frames)
+
+    def _run_one_by_one(
+        self, pads: Sequence[Pad], names: tuple[str, ...], is_last_seen: bool
+    ) -> Iterator[dict[str, int]]:
+        for index, pad in enumerate(pads, start=1):
+            self.run_frame(pad, is_last_seen and index == len(pads))
+            yield self.read_variables(names)
+
+    def _watch(self, names: tuple[str, ...]) -> WatchedVariables | None:
+        if not _console.reads_variables:
+            return None
+        if names not in self._watched:
+            wanted = [(self._variables[name].address, self._variables[name].type) for name in names]
+            try:
+                self._watched[names] = WatchedVariables(wanted)
+            except UnfitCoreError as error:
+                warn_once(f"{self.game_id}: frames are run one by one, for there is {error}")
+                self._watched[names] = None
+        return self._watched[names]
 
     @property
     def variable_names(self) -> tuple[str, ...]:

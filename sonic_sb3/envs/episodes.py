@@ -33,7 +33,7 @@ class RandomNoops(gym.Wrapper[Any, Any, Any, Any]):
         if noop_max < 0:
             raise SettingsError(f"expected noop_max of at least 0, got {noop_max}")
         self.noop_max = noop_max
-        self.run_frame = env.run_frame
+        self.run_frames = env.run_frames
         self.observe = env.observe
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:

@@ -12,6 +12,7 @@ import ctypes
 import logging
 import struct
 import weakref
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -41,7 +42,42 @@ _STATUS_OFFSET = 2  # of the status in the YM2612's general state, bytes
 # The head of `bitmap`: pixels, width, height, bytes a row.
 _BITMAP_HEAD = struct.Struct("<Qiii")
 _VIEWPORT_WIDTH_OFFSET = 28  # in `bitmap`, bytes
-_SHRUNK = ((224, 320), (96, 96))
+_SCREEN = (224, 320)  # height, width of the pictures that are shrunk without OpenCV
+RAM_START, RAM_END = 0xFF0000, 0x1000000
+# Types of data.json: bytes, and whether they are signed.
+READABLE_TYPES = {"|u1": (1, 0), "|i1": (1, 1), ">u2": (2, 0), ">i2": (2, 1), ">u4": (4, 0)}
+
+
+class WatchedVariables:
+    """
+    RAM variables that are written down after every frame of :meth:`FastCore.run_frames`.
+
+    :param variables: Address and type of each, as in data.json.
+    :raises UnfitCoreError: One of a type that is not read here (binary coded decimals, say).
+    """
+
+    def __init__(self, variables: Sequence[tuple[int, str]]) -> None:
+        fields = []
+        for address, kind in variables:
+            n_bytes, is_signed = READABLE_TYPES.get(kind, (0, 0))
+            if not n_bytes or not RAM_START <= address <= RAM_END - n_bytes:
+                raise UnfitCoreError(f"a variable at 0x{address:X} of type {kind}")
+            fields.append(struct.pack("<HBB", address - RAM_START, n_bytes, is_signed))
+        self.n_variables = len(fields)
+        self._table = ctypes.create_string_buffer(b"".join(fields))
+        self.table_address = ctypes.addressof(self._table)
+        self.make_room(1)
+
+    def make_room(self, n_frames: int) -> None:
+        """Have room for the values of so many frames."""
+        self._log = np.zeros((n_frames, self.n_variables), dtype=np.int64)
+        self.n_frames = n_frames
+        self.log_address = self._log.ctypes.data
+
+    def rows(self, n_frames: int) -> list[list[int]]:
+        """The values after each of the last call's frames. :param n_frames: How many it ran."""
+        rows: list[list[int]] = self._log[:n_frames].tolist()
+        return rows
 
 
 class FastCore:
@@ -59,6 +95,7 @@ class FastCore:
         self.fm_state_address = _status_address(self.core) - _STATUS_OFFSET
         self.native = NativeRoutines(_addresses(self.core, self.fm_state_address))
         self._run_frame = self.native.run_frame
+        self._run_frames = self.native.run_frames
         # The core's picture, live: (height, width, 2) uint8, each pixel a little-endian RGB565.
         self.pixels = _view_pixels(self.core, emulator.get_resolution())
         self._grey = np.empty(self.pixels.shape[:2], dtype=np.uint8)
@@ -86,6 +123,29 @@ class FastCore:
         """Run a frame and draw it."""
         self._run_frame(0)
 
+    def run_frames(self, n_frames: int, is_last_seen: bool, watched: WatchedVariables) -> None:
+        """
+        Run frames with the same buttons and write down what the watched variables are after each.
+
+        :param n_frames: How many.
+        :param is_last_seen: Draw the last of them.
+        :param watched: Where the values go.
+        """
+        if n_frames > watched.n_frames:
+            watched.make_room(n_frames)
+        self._run_frames(
+            n_frames,
+            not is_last_seen,
+            watched.table_address,
+            watched.n_variables,
+            watched.log_address,
+        )
+
+    def read_variables(self, watched: WatchedVariables) -> list[int]:
+        """The watched variables now. :param watched: Which."""
+        self.native.read_variables(watched.table_address, watched.n_variables, watched.log_address)
+        return watched.rows(1)[0]
+
     def grey_screen(self) -> npt.NDArray[np.uint8]:
         """The picture in (height, width) grey 0..255, in an array that the next call reuses."""
         if self.pixels.size == 0:
@@ -104,7 +164,7 @@ class FastCore:
 
     def close(self) -> None:
         """Let go of the core. Nothing else may be called afterwards."""
-        self._run_frame = _refuse
+        self._run_frame = self._run_frames = _refuse
         self.pixels = np.empty((0, 0, 2), dtype=np.uint8)
 
 
@@ -116,14 +176,15 @@ def shrink_grey(
 
     :param grey: (height, width) uint8.
     :param out: (height, width) uint8, where the result goes.
-    :param native: Does the usual size, 320x224 to 96x96, in a sixth of OpenCV's time.
+    :param native: Does 96x96 and 64x64 of 320x224 in a small part of OpenCV's time.
     """
-    if (grey.shape, out.shape) != _SHRUNK or not (grey.flags.c_contiguous and out.flags.carray):
+    shrink = native.shrink.get(out.shape) if grey.shape == _SCREEN else None
+    if shrink is None or not (grey.flags.c_contiguous and out.flags.carray):
         out[:] = cv2.resize(grey, out.shape[::-1], interpolation=cv2.INTER_AREA)
         return
     if grey.dtype != np.uint8 or out.dtype != np.uint8:
         raise ValueError(f"expected uint8 pictures, got {grey.dtype} and {out.dtype}")
-    native.shrink_grey(grey.ctypes.data, out.ctypes.data)
+    shrink(grey.ctypes.data, out.ctypes.data)
 
 
 @cache
@@ -132,7 +193,7 @@ def warn_once(reason: str) -> None:
     logger.warning("the plain, slower emulator path is used: %s", reason)
 
 
-def _refuse(is_hidden: int = 0) -> None:
+def _refuse(*_: int) -> None:
     raise EmulatorError("this fast core's emulator is closed: attach to the new one")
 
 
@@ -171,6 +232,7 @@ def _addresses(core: LoadedCore, fm_state_address: int) -> CoreAddresses:
         line_sprites=core.address("obj_info"),
         line_counts=core.address("object_count"),
         video_status=core.address("status"),
+        work_ram=core.address("work_ram"),
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Variables = Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class FrameScore:
+class FrameScore(NamedTuple):
     """
     What one frame brought.
 

@@ -138,30 +138,45 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         self, action: npt.NDArray[np.int8] | npt.NDArray[np.uint8]
     ) -> tuple[Frame, float, bool, bool, Info]:
         """Run one frame that is seen."""
-        reward, terminated, info = self.run_frame(action, is_seen=True)
-        return self.observe(), reward, terminated, False, info
+        points, terminated, info = self.run_frames([action])
+        return self.observe(), points, terminated, False, info
 
-    def run_frame(
-        self, action: npt.NDArray[np.int8] | npt.NDArray[np.uint8], is_seen: bool
+    def run_frames(
+        self,
+        pads: Sequence[npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
+        is_last_seen: bool = True,
     ) -> tuple[float, bool, Info]:
         """
-        Run one frame with all its accounting, without the cost of a picture that nobody sees.
+        Run frames with all their accounting, without the cost of pictures that nobody sees. The
+        episode's end is the last of them.
 
-        :returns: Points, whether the episode has ended, info.
+        :param pads: The buttons of each frame.
+        :param is_last_seen: Whether anybody will look at the last of them.
+        :returns: The sum of their points, whether the episode has ended, info.
         """
-        buttons = np.asarray(action, dtype=np.uint8)
-        self.emulator.run_frame(buttons, is_seen)
-        self.n_frames += 1
+        # The same buttons stay the same object, by which the emulator knows them.
+        as_bytes = {id(pad): np.asarray(pad, dtype=np.uint8) for pad in pads}
+        buttons = [as_bytes[id(pad)] for pad in pads]
+        points = 0.0
+        end_reason = None
+        n_frames = 0
+        frames = self.emulator.run_frames(buttons, self._frame_variables, is_last_seen)
+        for n_frames, variables in enumerate(frames, start=1):
+            frame = self._scoring.update(variables)
+            points += frame.points
+            if self._counts.totals:
+                self._counts.update(variables)
+            end_reason = frame.end_reason
+            if end_reason is not None:
+                self.emulator.keep_frames(n_frames)
+                break
+        self.n_frames += n_frames
         if self._input_movie is not None:
-            self._input_movie.append(buttons.tobytes())
-        variables = self.emulator.read_variables(self._frame_variables)
-        frame = self._scoring.update(variables)
-        if self._counts.totals:
-            self._counts.update(variables)
-        if frame.end_reason is not None:
-            return frame.points, True, self._make_info() | {"end_reason": frame.end_reason}
+            self._input_movie += [pad.tobytes() for pad in buttons[:n_frames]]
+        if end_reason is not None:
+            return points, True, self._make_info() | {"end_reason": end_reason}
         # Whoever does not see a frame does not ask for its facts either.
-        return frame.points, False, self._make_info() if is_seen else {}
+        return points, False, self._make_info() if is_last_seen else {}
 
     def observe(self) -> Frame:
         """The picture of the last frame, as an observation."""

@@ -142,8 +142,8 @@ class ContestScoring:
     def _find_end(self, variables: Variables) -> str | None:
         if self.progress >= 1:
             return "completed"
-        lives, self._lives = self._lives, variables["lives"]
-        if variables["lives"] < lives:
+        lives_before, self._lives = self._lives, variables["lives"]
+        if self._lives < lives_before:
             return "life_lost"
         for name, value in self._game.end_variables.items():
             if (variables[name] != 0) if value == "nonzero" else (variables[name] == value):

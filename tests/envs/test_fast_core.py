@@ -224,7 +224,7 @@ class TestPicture:
             fast.run_seen_frame()
             grey = cv2.cvtColor(console.machine.get_screen(), cv2.COLOR_RGB2GRAY)
             np.testing.assert_array_equal(fast.grey_screen(), grey)
-            for height, width in ((96, 96), (84, 84), (224, 320)):
+            for height, width in ((96, 96), (84, 84), (64, 64), (64, 96), (224, 320)):
                 out = np.empty((height, width), dtype=np.uint8)
                 fast.read_grey(out)
                 expected = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
@@ -239,10 +239,11 @@ class TestPicture:
         palette = rng.integers(0, 256, 2**levels, dtype=np.uint8)
         cells = palette[rng.integers(0, len(palette), (-(-224 // tile), -(-320 // tile)))]
         grey = np.ascontiguousarray(np.kron(cells, np.ones((tile, tile), np.uint8))[:224, :320])
-        out = np.empty((96, 96), dtype=np.uint8)
-        shrink_grey(grey, out, routines())
-        expected = cv2.resize(grey, (96, 96), interpolation=cv2.INTER_AREA)
-        np.testing.assert_array_equal(out, expected)
+        for size in (96, 64):
+            out = np.empty((size, size), dtype=np.uint8)
+            shrink_grey(grey, out, routines())
+            expected = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+            np.testing.assert_array_equal(out, expected)
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(cell=arrays(np.uint8, (7, 10)))
@@ -269,7 +270,7 @@ class TestPicture:
 
 def routines() -> core_native.NativeRoutines:
     """The routines without a core: those that need none can be called."""
-    return core_native.NativeRoutines(core_native.CoreAddresses(*[0] * 21))
+    return core_native.NativeRoutines(core_native.CoreAddresses(*[0] * 22))
 
 
 class TestProof:
@@ -319,9 +320,10 @@ class TestProof:
         fast.run_seen_frame = fast.run_hidden_frame  # type: ignore[method-assign]
         assert "picture" in (prove(console.machine, fast).difference or "")
 
-    def test_finds_a_wrong_observation(self, console: Console) -> None:
+    @pytest.mark.parametrize("size", [64, 96])
+    def test_finds_a_wrong_observation(self, console: Console, size: int) -> None:
         fast = FastCore(console.machine)
-        fast.native.shrink_grey = lambda grey, out: None
+        fast.native.shrink[size, size] = lambda grey, out: None
         assert "observation" in (prove(console.machine, fast).difference or "")
 
     def test_finds_wrong_timers_even_if_the_game_has_none(self, console: Console) -> None:
