@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -71,6 +72,33 @@ class GameStatistics(BaseCallback):
         for tag, share in zip(self._tags, counts / counts.sum(), strict=True):
             self.logger.record(tag, float(share))
         self.logger.record("env/restarts", getattr(self.training_env.unwrapped, "n_restarts", 0))
+
+
+class DivideCores(BaseCallback):
+    """
+    One torch thread while the envs play, all of the run's for gradient steps.
+
+    Forward passes of a rollout are too small for a second thread, which would wait for the next one
+    in a loop on a core that the envs want (`experiments/speed/learner.md` has what that costs).
+
+    :param num_threads: Of the run.
+    """
+
+    def __init__(self, num_threads: int) -> None:
+        super().__init__()
+        self._num_threads = num_threads
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        torch.set_num_threads(1)
+
+    def _on_rollout_end(self) -> None:
+        torch.set_num_threads(self._num_threads)
+
+    def _on_training_end(self) -> None:
+        torch.set_num_threads(self._num_threads)
 
 
 class TellEnvs(BaseCallback):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import gc
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -79,3 +82,17 @@ def keep_freed_memory() -> bool:
         mallopt(_M_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD_BYTES)
         and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     )
+
+
+@contextlib.contextmanager
+def what_is_there_stays() -> Iterator[None]:
+    """
+    Keep the garbage collector from looking again and again at what libraries made when imported:
+    some 300,000 objects with torch, 2 % of a training's time.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -18,6 +18,7 @@ from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.atomic_files import remove_unfinished
 from sonic_sb3.callbacks import (
     Checkpoints,
+    DivideCores,
     Evaluations,
     GameStatistics,
     LogRollouts,
@@ -39,6 +40,7 @@ from sonic_sb3.final_evaluation import evaluate_trained
 from sonic_sb3.fine_tuning import copy_starting_weights, hash_model, open_starting_agent
 from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import on_full_disk, write_patiently
+from sonic_sb3.machine import what_is_there_stays
 from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
@@ -265,6 +267,7 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
             job.folder, resumable, job.settings.snapshot_freq, elapsed_s, replay_files
         )
         callbacks: list[Any] = [
+            DivideCores(job.settings.num_threads),
             StopAtNotFinite(),
             keep_snapshots,
             TellEnvs(),
@@ -279,7 +282,7 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         n_left = job.settings.n_timesteps - model.num_timesteps
         try:
             if n_left > 0:
-                with blaming_numbers(model):
+                with blaming_numbers(model), what_is_there_stays():
                     model.learn(
                         n_left,
                         CallbackList(callbacks),
