@@ -152,9 +152,10 @@ def measure(
 
     :param contest: What to do.
     :param n_rounds: Rounds of each contestant.
-    :param with_training: Also the three trainings, which take most of the time.
+    :param with_training: Also the trainings, which take most of the time.
     :param tell: Gets a line of progress.
-    :returns: Plain data: medians with minimum and maximum, ratios round by round, memory.
+    :returns: Plain data: medians with minimum and maximum, memory, and ratios round by round, to
+        the faster of the stock contestants.
     """
     names = [n for n in PREPARATIONS if with_training or not n.startswith("train")]
     results: dict[str, Contestant] = {}
@@ -174,6 +175,13 @@ def measure(
         "contestants": {},
         "ratios": {},
     }
+    best_stock = {
+        kind: max(
+            (results[name] for name in names if name.startswith(f"{kind} stock")),
+            key=lambda stock: stock.median("timesteps_per_s"),
+        )
+        for kind in dict.fromkeys(name.split()[0] for name in names[1:])
+    }
     for name in names[1:]:
         contestant = results[name]
         entry = {
@@ -185,9 +193,8 @@ def measure(
                 part: contestant.median(f"{part}_s") for part in ("env", "policy", "update")
             }
         report["contestants"][name] = entry
-        kind = name.split()[0]
-        if name != f"{kind} stock":
-            report["ratios"][name] = _ratio(contestant, results[f"{kind} stock"])
+        if " stock" not in name:
+            report["ratios"][name] = _ratio(contestant, best_stock[name.split()[0]])
     pairs = zip(results["env ours"].rounds, results["raw"].rounds, strict=True)
     shares = [a["timesteps_per_s"] * FRAME_SKIP / n_cores / b["frames_per_s"] for a, b in pairs]
     report["share_of_plain_limit"] = _spread(shares)
@@ -224,7 +231,7 @@ def format_report(report: dict[str, Any]) -> str:
     ]
     for name, entry in report["contestants"].items():
         speed = entry["timesteps_per_s"]
-        line = f"  {name:<16} {speed['median']:>7,.0f} timesteps/s "
+        line = f"  {name:<20} {speed['median']:>7,.0f} timesteps/s "
         line += f"({speed['min']:,.0f} .. {speed['max']:,.0f})  {entry['peak_mb']:>6,.0f} MB"
         if name in report["ratios"]:
             ratio = report["ratios"][name]

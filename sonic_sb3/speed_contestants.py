@@ -160,17 +160,22 @@ def _prepare_envs(contest: Contest, make_vec_env: Callable[[Contest], Any]) -> R
 
 
 def _prepare_training(
-    contest: Contest, make_vec_env: Callable[[Contest], Any], is_ours: bool, precision: str
+    contest: Contest,
+    make_vec_env: Callable[[Contest], Any],
+    is_ours: bool,
+    precision: str = "float32",
+    num_threads: int | None = None,
 ) -> Round:
     """A rollout and its update, of the same network with the same hyperparameters."""
     import torch
     from stable_baselines3 import PPO
 
+    from sonic_sb3.callbacks import DivideCores
     from sonic_sb3.policies import SonicPolicy
     from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
     from sonic_sb3.speed_timing import TimedVecEnv, TimeRollouts
 
-    torch.set_num_threads(contest.num_threads)
+    torch.set_num_threads(num_threads or contest.num_threads)
     vec_env = TimedVecEnv(make_vec_env(contest))
     n_rollout = contest.n_envs * contest.n_steps
     policy_kwargs = {"extractor": contest.extractor, "precision": precision, "runs_fast": is_ours}
@@ -188,11 +193,12 @@ def _prepare_training(
         rollout_buffer_class=FrameRolloutBuffer if is_ours else None,
     )
     rollouts = TimeRollouts()
+    callbacks = [DivideCores(contest.num_threads), rollouts] if is_ours else [rollouts]
 
     def run_round() -> Timings:
         vec_env.busy_s = 0.0
         started_s = time.perf_counter()
-        model.learn(n_rollout, callback=rollouts, reset_num_timesteps=False)
+        model.learn(n_rollout, callback=[*callbacks], reset_num_timesteps=False)
         total_s = time.perf_counter() - started_s
         return {
             "timesteps_per_s": n_rollout / total_s,
@@ -210,10 +216,14 @@ PREPARATIONS: dict[str, Callable[[Contest], Round]] = {
     "env stock": functools.partial(_prepare_envs, make_vec_env=_make_stock_vec_env),
     "env ours": functools.partial(_prepare_envs, make_vec_env=_make_our_vec_env),
     "train stock": functools.partial(
-        _prepare_training, make_vec_env=_make_stock_vec_env, is_ours=False, precision="float32"
+        _prepare_training, make_vec_env=_make_stock_vec_env, is_ours=False
+    ),
+    # On few cores torch's threads get in the way of the envs, so stock may choose.
+    "train stock 1 thread": functools.partial(
+        _prepare_training, make_vec_env=_make_stock_vec_env, is_ours=False, num_threads=1
     ),
     "train ours": functools.partial(
-        _prepare_training, make_vec_env=_make_our_vec_env, is_ours=True, precision="float32"
+        _prepare_training, make_vec_env=_make_our_vec_env, is_ours=True
     ),
     "train ours bf16": functools.partial(
         _prepare_training, make_vec_env=_make_our_vec_env, is_ours=True, precision="bfloat16"

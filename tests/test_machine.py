@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from sonic_sb3.machine import what_is_there_stays
+
+
+def test_garbage_collection_is_as_before_afterwards() -> None:
+    with what_is_there_stays():
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_collection_is_as_before_after_an_error() -> None:
+    with pytest.raises(KeyError), what_is_there_stays():
+        raise KeyError
+    assert gc.get_freeze_count() == 0
