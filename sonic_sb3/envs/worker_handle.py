@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, reduction
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 MAX_RESTARTS_IN_A_ROW = 10
 _MAX_PATIENCE = 4
+_FIRST_PAUSE_S = 0.02  # before the second restart in a row; doubles, to ten seconds in all
 _FORK_SERVER_DIED = 255  # what multiprocessing then says of the processes that it had started
 # What changes an env, and so has to be asked again of a new process.
 _CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
@@ -257,6 +259,10 @@ class WorkerHandle:
         if self._journal is None:
             raise WorkerError(f"the worker of {self._names} {lost} and cannot be restarted")
         for attempt in range(MAX_RESTARTS_IN_A_ROW):
+            if attempt > 0:
+                # A fork server that was killed refuses until it is seen to be gone, which on a busy
+                # machine outlasts ten tries without a pause.
+                time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
             logger.warning("the worker of %s %s: it is restarted", self._names, lost)
             self.n_restarts += 1
             # A machine that is too busy to answer in time is given more of it.

@@ -161,15 +161,19 @@ CONTENTS: dict[str, tuple[Callable[[Files], Files], str]] = {
         "values",
     ),
     "infinity in hyperparameters": (
-        lambda f: json_edited(f, "hyperparameters.yml", "ent_coef: 0.01", "ent_coef: 1.0e+999"),
+        lambda f: json_edited(
+            f, "hyperparameters.yml", "max_grad_norm: 0.5", "max_grad_norm: 1.0e+999"
+        ),
         "finite",
     ),
     "infinity as a text": (
-        lambda f: json_edited(f, "hyperparameters.yml", "ent_coef: 0.01", "ent_coef: 1e999"),
+        lambda f: json_edited(
+            f, "hyperparameters.yml", "max_grad_norm: 0.5", "max_grad_norm: 1e999"
+        ),
         "finite",
     ),
     "NaN in hyperparameters": (
-        lambda f: json_edited(f, "hyperparameters.yml", "gamma: 0.99", "gamma: .nan"),
+        lambda f: json_edited(f, "hyperparameters.yml", "vf_coef: 0.5", "vf_coef: .nan"),
         "finite",
     ),
     "NaN in the evaluation": (

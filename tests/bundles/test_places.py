@@ -15,6 +15,7 @@ from sonic_sb3.bundles.archive import write_folder, write_zip
 from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
 from sonic_sb3.bundles.places import find_bundle, load_conf_file
 from sonic_sb3.errors import SettingsError, SonicError, StudyError
+from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.tuning.plan import Asked, begin_or_join, find_place
 
 GAME = "PangolinDash-Genesis-v0"
@@ -73,7 +74,8 @@ def test_a_study_may_start_from_a_bundle(bundle_path: Path, tmp_path: Path) -> N
     study = begin_or_join(find_place(str(tmp_path), "s", None, asked), asked)
     study.close()
     base, warm = study.settings.first_points
-    assert base["learning_rate"] == 5e-4
+    shipped = load_hyperparameters("ppo", study.settings.env)
+    assert base["learning_rate"] == float(str(shipped.learning_rate).removeprefix("lin_"))
     assert base["learning_rate_schedule"] == "linear"
     assert (base["actions"], base["frame_size"]) == ("contest7", 64)
     # 32 steps and frames of 36 x 36 lie outside the space: the sampler chooses those.
