@@ -77,10 +77,10 @@ def test_a_study_may_start_from_a_bundle(bundle_path: Path, tmp_path: Path) -> N
     shipped = load_hyperparameters("ppo", study.settings.env)
     assert base["learning_rate"] == float(str(shipped.learning_rate).removeprefix("lin_"))
     assert base["learning_rate_schedule"] == "linear"
-    assert (base["actions"], base["frame_size"]) == ("contest7", 64)
+    assert (base["actions"], base["frame_size"]) == ("contest7", shipped.env_kwargs.frame_height)
     # 32 steps and frames of 36 x 36 lie outside the space: the sampler chooses those.
     assert not {"n_steps", "frame_size"} & set(warm)
-    assert warm["gamma"] == 0.99
+    assert warm["gamma"] == base["gamma"]
 
 
 def test_a_study_is_not_joined_with_another_warm_start(bundle_path: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ NAMES = sorted(
         "first-act",
         "generalise",
         "sonic",
+        "tuned-a2c",
         "what-mattered",
     ]
 )
