@@ -33,7 +33,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
     "first-act": (
         {
             "ppo": "**PPO, `make train`**",
-            "untuned": "PPO, as before tuning, twice the timesteps of half the frames",
+            "tuned": "PPO, `--conf-file tuned-ppo`",
             "jerk": "JERK, remembers what worked",
             "right": "always right",
             "random": "random actions",

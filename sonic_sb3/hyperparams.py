@@ -17,13 +17,16 @@ from sonic_sb3.plain_yaml import parse_value, read_yaml
 from sonic_sb3.shipped_files import hyperparams_dir
 from sonic_sb3.strict_settings import validate
 
-# Recipes of others, reproduced: files under hyperparams/seed/, and the algorithm each is for.
+# Files in folders under hyperparams/, and the algorithm each is for: recipes of others, reproduced
+# (seed), and what our studies found (tuned).
 NAMED_CONFIGURATIONS = {
     "tutorial-a2c": "a2c_reuse",
     "tutorial-ppo": "ppo",
     "openai-ppo": "ppo",
     "borghi-fast": "ppo",
     "borghi-joint": "ppo",
+    "tuned-ppo": "ppo",
+    "tuned-a2c": "a2c",
 }
 CONTINUOUS_ALGORITHMS = ("sac", "td3", "ddpg", "tqc", "crossq")
 
@@ -124,7 +127,8 @@ def find_conf_file(name: str | Path) -> Path:
         return path
     if str(name) not in NAMED_CONFIGURATIONS:
         raise unknown_name("configuration", str(name), NAMED_CONFIGURATIONS)
-    return hyperparams_dir() / "seed" / f"{name}.yml"
+    (file,) = hyperparams_dir().glob(f"*/{name}.yml")
+    return file
 
 
 def parse_overrides(pairs: Sequence[str], option: str) -> dict[str, Any]:

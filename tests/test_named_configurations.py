@@ -1,8 +1,9 @@
-"""The recipes of others, number by number as published."""
+"""The recipes of others, number by number as published, and what our studies found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -39,14 +40,34 @@ PUBLISHED: dict[str, tuple[int, int, int, int, float, str, dict[str, Any]]] = {
     "borghi-joint": (47, 2048, 16, 4, 2e-4, "separable", BACKTRACKING),
 }
 PUBLISHED_VALUE_COEF = 0.5
+# Of each tuned configuration: the folder of its study.
+STUDIES = {"tuned-ppo": "ppo-act1", "tuned-a2c": "a2c-act1"}
 
 
 def test_each_has_a_file_and_each_file_a_name() -> None:
-    files = {path.stem for path in (hyperparams_dir() / "seed").glob("*.yml")}
-    assert files == set(NAMED_CONFIGURATIONS) == set(PUBLISHED)
+    for folder, names in (("seed", set(PUBLISHED)), ("tuned", set(STUDIES))):
+        assert {path.stem for path in (hyperparams_dir() / folder).glob("*.yml")} == names
+    assert set(NAMED_CONFIGURATIONS) == {*PUBLISHED, *STUDIES}
 
 
-@pytest.mark.parametrize("name", NAMED_CONFIGURATIONS)
+@pytest.mark.parametrize("name", STUDIES)
+def test_tuned_settings_are_the_exported_ones(name: str) -> None:
+    """To two digits; but the budget, and a learning rate that falls over it."""
+    algo = NAMED_CONFIGURATIONS[name]
+    exported = Path(__file__).parent.parent / "experiments" / "tuning" / STUDIES[name] / "best.yml"
+    best = load_hyperparameters(algo, "PangolinDash-Genesis-v0", exported).written()
+    tuned = load_hyperparameters(algo, "PangolinDash-Genesis-v0", name).written()
+    assert tuned.pop("n_timesteps") > best.pop("n_timesteps")
+    rate = float(tuned.pop("learning_rate").removeprefix("lin_"))
+    assert rate == pytest.approx(best.pop("learning_rate"), rel=0.02)
+    for settings in (best, tuned):
+        settings["ent_coef"] = f"{settings['ent_coef']:.1e}"
+        scale = settings["env_kwargs"]["reward_scale"]
+        settings["env_kwargs"]["reward_scale"] = f"{scale:.1e}"
+    assert tuned == best
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_number(name: str) -> None:
     settings = load_hyperparameters(NAMED_CONFIGURATIONS[name], GAME, name).written()
     n_envs, n_steps, n_minibatches, n_epochs, learning_rate, extractor, env_kwargs = PUBLISHED[name]

@@ -228,7 +228,10 @@ def _find_configuration(name: str | None, folder: Path) -> Path | None:
             raise SettingsError(f"configuration: no file {path}")
         return path
     folder = hyperparams_dir()
-    shipped = {file.stem: file for file in (*folder.glob("*.yml"), *folder.glob("seed/*.yml"))}
+    files = [
+        file for pattern in ("*", "seed/*", "tuned/*") for file in folder.glob(f"{pattern}.yml")
+    ]
+    shipped = {file.stem: file for file in files}
     if name not in shipped:
         raise unknown_name("configuration", name, shipped)
     return shipped[name]
