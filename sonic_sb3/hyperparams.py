@@ -127,8 +127,13 @@ def find_conf_file(name: str | Path) -> Path:
         return path
     if str(name) not in NAMED_CONFIGURATIONS:
         raise unknown_name("configuration", str(name), NAMED_CONFIGURATIONS)
-    (file,) = hyperparams_dir().glob(f"*/{name}.yml")
-    return file
+    return find_configurations()[str(name)]
+
+
+def find_configurations() -> dict[str, Path]:
+    """The files of :data:`NAMED_CONFIGURATIONS`, by name."""
+    folder = hyperparams_dir()
+    return {file.stem: file for part in ("seed", "tuned") for file in folder.glob(f"{part}/*.yml")}
 
 
 def parse_overrides(pairs: Sequence[str], option: str) -> dict[str, Any]:

@@ -169,6 +169,7 @@ def _prepare_training(
     """A rollout and its update, of the same network with the same hyperparameters."""
     import torch
     from stable_baselines3 import PPO
+    from stable_baselines3.common.callbacks import BaseCallback
 
     from sonic_sb3.callbacks import DivideCores
     from sonic_sb3.policies import SonicPolicy
@@ -193,12 +194,14 @@ def _prepare_training(
         rollout_buffer_class=FrameRolloutBuffer if is_ours else None,
     )
     rollouts = TimeRollouts()
-    callbacks = [DivideCores(contest.num_threads), rollouts] if is_ours else [rollouts]
+    callbacks: list[BaseCallback] = [rollouts]
+    if is_ours:
+        callbacks.insert(0, DivideCores(contest.num_threads))
 
     def run_round() -> Timings:
         vec_env.busy_s = 0.0
         started_s = time.perf_counter()
-        model.learn(n_rollout, callback=[*callbacks], reset_num_timesteps=False)
+        model.learn(n_rollout, callback=callbacks, reset_num_timesteps=False)
         total_s = time.perf_counter() - started_s
         return {
             "timesteps_per_s": n_rollout / total_s,

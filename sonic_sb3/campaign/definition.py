@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field
 from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
 from sonic_sb3.errors import SettingsError, SonicError, unknown_name
 from sonic_sb3.games import default_game_id, find_game, resolve_levels
-from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.hyperparams import find_configurations, load_hyperparameters
 from sonic_sb3.plain_yaml import parse_mapping, read_yaml
 from sonic_sb3.settings import Frequency
 from sonic_sb3.shipped_files import hyperparams_dir
@@ -227,11 +227,7 @@ def _find_configuration(name: str | None, folder: Path) -> Path | None:
         if not path.is_file():
             raise SettingsError(f"configuration: no file {path}")
         return path
-    folder = hyperparams_dir()
-    files = [
-        file for pattern in ("*", "seed/*", "tuned/*") for file in folder.glob(f"{pattern}.yml")
-    ]
-    shipped = {file.stem: file for file in files}
+    shipped = {file.stem: file for file in hyperparams_dir().glob("*.yml")} | find_configurations()
     if name not in shipped:
         raise unknown_name("configuration", name, shipped)
     return shipped[name]

@@ -210,7 +210,7 @@ void run_frame(int is_hidden)
     *core.fm_update_slot = synthesis;
 }
 
-/* A number in the work RAM, most significant byte first. Laid out by core_native.py. */
+/* A number in the work RAM, most significant byte first. Laid out by fast_core.py. */
 struct variable {
     u16 offset;
     u8 n_bytes;

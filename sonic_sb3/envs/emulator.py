@@ -185,7 +185,8 @@ class Emulator:
         self._together = None
         if fast_core is None or watched is None:
             return self._run_one_by_one(pads, names, is_last_seen)
-        state = machine.get_state() if len(pads) > 1 or not is_last_seen else b""
+        begins_undrawn = not is_last_seen and not self._undrawn
+        state = machine.get_state() if len(pads) > 1 or begins_undrawn else b""
         rows: list[list[int]] = []
         n_left = len(pads)
         for _, held in groupby(pads, key=id):
@@ -198,7 +199,7 @@ class Emulator:
         if is_last_seen:
             self._undrawn.clear()
         else:
-            if not self._undrawn:
+            if begins_undrawn:
                 self._state_before_undrawn = state
             self._undrawn.extend(pads)
         return [dict(zip(names, row, strict=True)) for row in rows]

@@ -66,13 +66,14 @@ class WatchedVariables:
         self.n_variables = len(fields)
         self._table = ctypes.create_string_buffer(b"".join(fields))
         self.table_address = ctypes.addressof(self._table)
+        self._log = np.zeros((0, self.n_variables), dtype=np.int64)
         self.make_room(1)
 
     def make_room(self, n_frames: int) -> None:
         """Have room for the values of so many frames."""
-        self._log = np.zeros((n_frames, self.n_variables), dtype=np.int64)
-        self.n_frames = n_frames
-        self.log_address = self._log.ctypes.data
+        if n_frames > len(self._log):
+            self._log = np.zeros((n_frames, self.n_variables), dtype=np.int64)
+            self.log_address = self._log.ctypes.data
 
     def rows(self, n_frames: int) -> list[list[int]]:
         """The values after each of the last call's frames. :param n_frames: How many it ran."""
@@ -131,8 +132,7 @@ class FastCore:
         :param is_last_seen: Draw the last of them.
         :param watched: Where the values go.
         """
-        if n_frames > watched.n_frames:
-            watched.make_room(n_frames)
+        watched.make_room(n_frames)
         self._run_frames(
             n_frames,
             not is_last_seen,
