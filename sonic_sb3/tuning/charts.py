@@ -36,7 +36,7 @@ def draw_charts(study: OpenStudy, folder: Path) -> dict[str, Path]:
         "history.png": ("History", optuna_charts.plot_optimization_history),
         "importance.png": ("What mattered", _plot_importances),
         "parallel.png": ("Parallel coordinates", _plot_parallel),
-        "slices.png": ("Slices", optuna_charts.plot_slice),
+        "slices.png": ("Slices", _plot_slices),
         "curves.png": ("Learning curves", lambda _: _plot_curves(study)),
     }
     completed = [t for t in study.trials() if t.state == TrialState.COMPLETE]
@@ -71,8 +71,18 @@ def _plot_importances(study: Study) -> None:
 def _plot_parallel(study: Study) -> None:
     optuna_charts.plot_parallel_coordinate(study)
     plt.gcf().set_size_inches(16, 6)
+    _slant_labels()
+
+
+def _plot_slices(study: Study) -> None:
+    optuna_charts.plot_slice(study)
+    _slant_labels()
+
+
+def _slant_labels() -> None:
+    """Labels of logarithmic axes and of choices would otherwise lie over each other."""
     for axis in plt.gcf().axes:
-        plt.setp(axis.get_xticklabels(), rotation=35, ha="right")
+        plt.setp(axis.get_xticklabels(which="both"), rotation=60, ha="right", fontsize=8)
 
 
 def _plot_curves(study: OpenStudy) -> None:

@@ -31,6 +31,7 @@ NAMES = sorted(
         "airstriker",
         "first-act",
         "generalise",
+        "precision",
         "sonic",
         "tuned-a2c",
         "what-mattered",
