@@ -53,10 +53,26 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
             is_shared = len({a for a in from_folders if a and a[1] == name}) > 1
             names.append(f"{experiments[experiment]}: {name}" if is_shared else name)
     taken = {n for n, arm in zip(names, from_folders, strict=True) if arm is not None}
-    return [
-        one_line(f"{name} (by settings)" if arm is None and name in taken else name)
-        for name, arm in zip(names, from_folders, strict=True)
-    ]
+    return _shortened(
+        [
+            f"{name} (by settings)" if arm is None and name in taken else name
+            for name, arm in zip(names, from_folders, strict=True)
+        ]
+    )
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Names that fit into tables; those that only their ends told apart are numbered."""
+    short: dict[str, str] = {}
+    for name in names:
+        if name in short:
+            continue
+        number, candidate = 1, one_line(name)
+        while candidate in short.values():
+            number += 1
+            candidate = f"{one_line(name)} #{number}"
+        short[name] = candidate
+    return [short[name] for name in names]
 
 
 def _tell_apart(folders: Set[Path]) -> dict[Path, str]:
@@ -70,6 +86,12 @@ def _tell_apart(folders: Set[Path]) -> dict[Path, str]:
             n_parts += 1
         names[folder] = "/".join(folder.parts[-n_parts:])
     return names
+
+
+def arm_of_folder(path: Path) -> str | None:
+    """The arm that a run's folder is named after, if it is."""
+    found = _folder_arm(path)
+    return None if found is None else found[1]
 
 
 def _folder_arm(path: Path) -> tuple[Path, str] | None:

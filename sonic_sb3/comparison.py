@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sonic_sb3.arm_names import name_arms
+from sonic_sb3.arm_names import arm_of_folder, name_arms
 from sonic_sb3.episode_tables import (
     EpisodeTable,
     EvaluationHistory,
@@ -129,10 +129,12 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
     """
     kept: dict[str, RunRecord] = {}
     for record in records:
-        facts = [record.arm, record.manifest.get("started_at")]
+        started_at = record.manifest.get("started_at")
+        # Arms that differ in their evaluation alone may begin in the same second.
+        facts = [record.arm, arm_of_folder(record.path), started_at]
         facts += [record.manifest["settings"], record.hyperparameters]
         key = json.dumps(facts, sort_keys=True, default=str)
-        if facts[1] is None:
+        if started_at is None:
             key = str(record.path.resolve())
         if key in kept:
             first = kept[key]

@@ -63,6 +63,18 @@ def free_memory_bytes() -> int:
     return free
 
 
+def give_back_memory() -> None:
+    """
+    Give memory that was freed back to the system.
+
+    For a process that trains one model after another: each leaves what :func:`keep_freed_memory`
+    kept, in pieces of other sizes than the next one asks for.
+    """
+    gc.collect()  # a model and its callbacks refer to each other
+    if (trim := getattr(_c_library(), "malloc_trim", None)) is not None:
+        trim(0)
+
+
 @functools.cache
 def keep_freed_memory() -> bool:
     """
@@ -73,15 +85,18 @@ def keep_freed_memory() -> bool:
 
     :returns: Whether the C library is one that can be told (glibc).
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt is None:
         return False
     return bool(
         mallopt(_M_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD_BYTES)
         and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     )
+
+
+def _c_library() -> ctypes.CDLL | None:
+    """glibc, where it is what this process runs on."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 @contextlib.contextmanager

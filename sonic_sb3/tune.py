@@ -14,7 +14,7 @@ from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
 
 if TYPE_CHECKING:
     from sonic_sb3.tuning.campaign import CampaignOrder
-    from sonic_sb3.tuning.plan import Asked
+    from sonic_sb3.tuning.plan import Asked, StudyPlace
 
 _ACTIONS = {
     "study": "run a study, or join it and go on with it",
@@ -140,11 +140,18 @@ def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
     _check(args)
 
-    from sonic_sb3.tuning import campaign
     from sonic_sb3.tuning.plan import find_place
+    from sonic_sb3.tuning.storage import storage_answers
 
     asked = _read_asked(args)
     place = find_place(args.log_folder, args.study_name, args.storage, asked)
+    with storage_answers(place.url):
+        return _act(args, place, asked)
+
+
+def _act(args: argparse.Namespace, place: StudyPlace, asked: Asked) -> int:
+    from sonic_sb3.tuning import campaign
+
     if args.action == "status":
         campaign.show_status(place)
     elif args.action == "plot":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,15 +74,16 @@ class SharedBatch:
             size = int(np.prod(array_shape, dtype=np.int64)) * np.dtype(dtype).itemsize
             n_bytes += -(-size // _ALIGNMENT) * _ALIGNMENT
         self.fd = _make_memory_file(n_bytes) if fd is None else fd
+        # Whoever makes one vec env after another must not run out of descriptors.
+        self._close_file = weakref.finalize(self, os.close, self.fd)
         self._memory = mmap.mmap(self.fd, n_bytes)
         for (name, array_shape, dtype), offset in zip(shape.fields(), offsets, strict=True):
             setattr(self, name, np.ndarray(array_shape, dtype, self._memory, offset))
 
     def close_file(self) -> None:
         """Close the descriptor; the mapped memory stays until the arrays are gone."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        self._close_file()
+        self.fd = -1
 
 
 def _make_memory_file(n_bytes: int) -> int:

@@ -152,6 +152,7 @@ class SonicVecEnv(VecEnv):
             return
         self.closed = True
         self._end_workers()
+        self._batch.close_file()
 
     def _end_workers(self) -> None:
         for worker in self._workers:

@@ -130,7 +130,7 @@ def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Co
         numbers += [*arm_numbers(arm, of_runs), *of_runs]
     aggregates = aggregate_numbers(groups, metric)
     numbers += aggregates
-    tables.append(_arm_table(groups, numbers))
+    tables.append(_arm_table(groups, numbers, metric))
     tables += _aggregate_tables(groups, aggregates, metric)
     levels = sorted({n.level for n in numbers if n.level})
     tables += [_level_table(groups, numbers, levels, metric)] if levels else []
@@ -188,16 +188,19 @@ def _find(numbers: Sequence[Number], **wanted: str) -> Number | None:
     return None
 
 
-def _columns(numbers: Sequence[Number], with_return: bool = False) -> list[str]:
+def _columns(numbers: Sequence[Number]) -> list[str]:
     used = {n.measure for n in numbers if not n.level}
-    columns = [m for m in MEASURES if m in used and m not in COURSE]
-    if "progress" in columns and not with_return:
-        columns.remove("episode_return")  # shaped differently, returns say nothing side by side
-    return columns
+    return [m for m in MEASURES if m in used and m not in COURSE]
 
 
-def _arm_table(groups: Groups, numbers: Sequence[Number]) -> Table:
-    columns = _columns(numbers)
+def _comparable(measures: Sequence[str], metric: str) -> list[str]:
+    """Returns, which may be shaped differently, say nothing side by side, unless asked for."""
+    is_left_out = "progress" in measures and metric != "episode_return"
+    return [m for m in measures if m != "episode_return" or not is_left_out]
+
+
+def _arm_table(groups: Groups, numbers: Sequence[Number], metric: str) -> Table:
+    columns = _comparable(_columns(numbers), metric)
     rows = []
     for arm, records in groups.items():
         found = [_find(numbers, arm=arm, run="", measure=m, level="") for m in columns]
@@ -216,9 +219,8 @@ def _size(records: Sequence[RunRecord]) -> str:
 def _aggregate_tables(groups: Groups, numbers: Sequence[Number], metric: str) -> list[Table]:
     if not numbers:
         return []
-    measures = [m for m in METRICS if any(n.measure == f"iqm_{m}" for n in numbers)]
-    if "progress" in measures:
-        measures.remove("episode_return")
+    found = [m for m in METRICS if any(n.measure == f"iqm_{m}" for n in numbers)]
+    measures = _comparable(found, metric)
     rows = [
         [arm, *[cell(_find(numbers, arm=arm, measure=f"iqm_{m}")) for m in measures]]
         for arm in groups
@@ -243,7 +245,7 @@ def _level_table(
 
 
 def _run_table(groups: Groups, numbers: Sequence[Number]) -> Table:
-    columns = _columns(numbers, with_return=True)
+    columns = _columns(numbers)
     rows = []
     for arm, records in groups.items():
         for record in records:

@@ -30,7 +30,7 @@ def illustrate(content: Content, groups: Groups) -> None:
     :param content: What it is added to.
     :param groups: Arms.
     """
-    _add_intervals(content)
+    _add_intervals(content, list(groups))
     _add_curves(content, groups)
     _add_profile(content, groups)
     _add_actions(content, groups)
@@ -38,10 +38,14 @@ def illustrate(content: Content, groups: Groups) -> None:
 
 
 def curve_measures(groups: Groups) -> tuple[str, ...]:
-    """What the curves show: the way and its end, or the return of games without them."""
-    tables = [r.training for records in groups.values() for r in records]
-    found = tuple(m for m in _CURVES if any(m in t.values for t in tables))
-    return found or ("episode_return",)
+    """What the curves show: the way and its end, and the return where a game has neither."""
+    measures = [
+        {name for record in records for name in record.training.values}
+        for records in groups.values()
+    ]
+    found = tuple(m for m in _CURVES if any(m in of_arm for of_arm in measures))
+    is_whole = all(of_arm.intersection(found) for of_arm in measures if of_arm)
+    return found if found and is_whole else (*found, "episode_return")
 
 
 def curves_over_timesteps(groups: Groups) -> list[tuple[str, Curve]]:
@@ -78,11 +82,11 @@ def _value(record: RunRecord) -> float:
     return -np.inf
 
 
-def _add_intervals(content: Content) -> None:
+def _add_intervals(content: Content, arms: Sequence[str]) -> None:
     wanted = [m for m in ("completion", "progress", "contest_score") if _has(content, m)]
-    wanted = wanted or [m for m in ("episode_return",) if _has(content, m)]
+    if content.metric not in wanted and _has(content, content.metric):
+        wanted.append(content.metric)
     of = {m: [n for n in content.numbers if n.measure == m and not n.level] for m in wanted}
-    arms = list(dict.fromkeys(n.arm for numbers in of.values() for n in numbers))
     panels = {f"arms_{m}.png": draw_intervals(numbers, arms) for m, numbers in of.items()}
     caption = "Evaluation at the end: mean over seeds (line), 95 % interval (bar), seeds (dots)."
     if panels:
@@ -102,7 +106,8 @@ def _add_curves(content: Content, groups: Groups) -> None:
         "Running mean of the last 100 training episodes: seeds (thin), mean of seeds (thick), 95 % "
         "bootstrap band over seeds, against timesteps and against minutes."
     )
-    panels = {f"curves_{axis}.png": draw_curves(found, axis) for axis, found in curves.items()}
+    arms = list(groups)
+    panels = {f"curves_{axis}.png": draw_curves(c, axis, arms) for axis, c in curves.items()}
     content.pictures.append(Picture("Learning", caption, panels))
     rows: list[list[Any]] = [["measure", "axis", "arm", "x", "mean", "low", "high", "n_seeds"]]
     for axis, by_measure in curves.items():
@@ -131,7 +136,7 @@ def _add_profile(content: Content, groups: Groups) -> None:
     scores = {arm: matrix for arm, matrix in matrices.items() if matrix.size}
     if not scores:
         return
-    png, rows = draw_profile(scores, content.metric)
+    png, rows = draw_profile(scores, content.metric, list(groups))
     label = MEASURES[content.metric].label
     caption = (
         f"Performance profile: the share of seeds and levels whose mean {label} in the evaluation "

@@ -65,7 +65,7 @@ def draw_level(
             plot.set_ylim(height * 1.05, 0)
             plot.set_yticks([])
             plot.set_title(f"{shorten(arm)}: {_tally(final[arm])}", fontsize="medium", loc="left")
-        plots[-1, 0].set_xlabel(f"x in {level}, pixels")
+        plots[-1, 0].set_xlabel(f"x in {shorten(level)}, pixels")
         _legend_of_kinds(figure)
         return to_png(figure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,26 +28,29 @@ N_THRESHOLDS = 101
 _WIDTH = 4.8  # inches: readable on a telephone
 
 
-def draw_curves(curves: Mapping[str, Sequence[Curve]], axis: str) -> bytes:
+def draw_curves(curves: Mapping[str, Sequence[Curve]], axis: str, arms: Sequence[str]) -> bytes:
     """
     Learning curves, a plot per measure.
 
-    :param curves: Measure -> curves of the arms; all arms in the same order.
+    :param curves: Measure -> curves of arms.
     :param axis: What they go over, a key of ``AXES``.
+    :param arms: All arms, which have the same colours in all pictures of a report.
     """
     with default_style():
         figure = Figure(figsize=(_WIDTH, 2.7 * len(curves) + 0.4), layout="constrained")
         plots = figure.subplots(len(curves), 1, squeeze=False, sharex=True)
         for plot, (measure, of_arms) in zip(plots.flat, curves.items(), strict=True):
-            _draw_curves(plot, of_arms, measure, axis)
+            _draw_curves(plot, of_arms, measure, axis, arms)
         plots[-1, 0].set_xlabel(AXES[axis])
-        _legend(figure, plots[0, 0])
+        _legend(figure, list(plots.flat))
         return to_png(figure)
 
 
-def _draw_curves(plot: Axes, curves: Sequence[Curve], measure: str, axis: str) -> None:
-    for index, curve in enumerate(curves):
-        style = arm_style(index)
+def _draw_curves(
+    plot: Axes, curves: Sequence[Curve], measure: str, axis: str, arms: Sequence[str]
+) -> None:
+    for curve in curves:
+        style = arm_style(arms.index(curve.arm))
         for line in curve.lines:
             plot.plot(line.x, line.y, linewidth=0.6, alpha=0.35, **style)
         if curve.low is not None and curve.high is not None:
@@ -64,20 +68,30 @@ def _draw_curves(plot: Axes, curves: Sequence[Curve], measure: str, axis: str) -
     plot.grid(alpha=0.3)
 
 
-def _legend(figure: Figure, plot: Axes) -> None:
-    handles, labels = plot.get_legend_handles_labels()
+def _legend(figure: Figure, plots: Sequence[Axes]) -> None:
+    handles: dict[Any, Any] = {}
+    for plot in plots:
+        for handle, label in zip(*plot.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     if handles:
-        columns = min(3, len(labels))
-        labels = [shorten(label) for label in labels]
-        figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)
+        figure.legend(
+            list(handles.values()),
+            [shorten(label) for label in handles],
+            loc="outside upper center",
+            ncols=min(3, len(handles)),
+            frameon=False,
+        )
 
 
-def draw_profile(scores: Mapping[str, Scores], metric: str) -> tuple[bytes, list[list[object]]]:
+def draw_profile(
+    scores: Mapping[str, Scores], metric: str, arms: Sequence[str]
+) -> tuple[bytes, list[list[object]]]:
     """
     Performance profile of all arms.
 
     :param scores: Arm -> (n_runs, n_levels).
     :param metric: What the scores are.
+    :param arms: As for :func:`draw_curves`.
     :returns: The PNG, and rows arm, threshold, share, low, high.
     """
     values = np.concatenate([s.ravel() for s in scores.values()])
@@ -87,8 +101,8 @@ def draw_profile(scores: Mapping[str, Scores], metric: str) -> tuple[bytes, list
     with default_style():
         figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
         plot = figure.subplots()
-        for index, (arm, of_arm) in enumerate(scores.items()):
-            style = arm_style(index)
+        for arm, of_arm in scores.items():
+            style = arm_style(arms.index(arm))
             shares = profile(of_arm, thresholds)
             bounds = band(of_arm, lambda resampled: profile(resampled, thresholds))
             plot.step(thresholds, shares, where="post", label=arm, linewidth=2, **style)
@@ -104,7 +118,7 @@ def draw_profile(scores: Mapping[str, Scores], metric: str) -> tuple[bytes, list
         plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         plot.set_ylim(-0.02, 1.02)
         plot.grid(alpha=0.3)
-        _legend(figure, plot)
+        _legend(figure, [plot])
         return to_png(figure), rows
 
 

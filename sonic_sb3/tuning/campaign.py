@@ -76,8 +76,12 @@ def run_campaign(place: StudyPlace, asked: Asked, order: CampaignOrder) -> None:
     n_trials = choose_n_trials(study, order.n_trials)
     print(_describe(study, place, n_trials), flush=True)
     is_done = _work(study, place, order, n_trials, deadline_s)
-    if is_done and order.top > 0 and _has_completed(study):
-        _confirm(study, place, order, deadline_s)
+    try:
+        if is_done and order.top > 0 and _has_completed(study):
+            _confirm(study, place, order, deadline_s)
+    except StudyError:
+        write_outputs(place)  # of the study, which is whole
+        raise
     study.close()
     write_outputs(place)
 

@@ -16,10 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
-
 from sonic_sb3.errors import StudyError
+from sonic_sb3.tuning.storage import STORAGE_ERRORS
 from sonic_sb3.tuning.study import OpenStudy
 from sonic_sb3.tuning.worker import (
     EXIT_AWAY,
@@ -213,7 +211,7 @@ class Crew:
 
 def _storage_may_be_away() -> contextlib.suppress:
     """A database that is restarted ends no study: workers begin anew, leases run out."""
-    return contextlib.suppress(SQLAlchemyError, StorageInternalError)
+    return contextlib.suppress(*STORAGE_ERRORS)
 
 
 def _worker_context() -> Any:

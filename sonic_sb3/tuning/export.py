@@ -94,6 +94,7 @@ def _provenance(study: OpenStudy, contender: Contender) -> dict[str, Any]:
             if contender.confirmed is None
             else _figure(contender.confirmed, list(contender.seeds))
         ),
+        "failed_with_fresh_seeds": contender.n_failed,
         "completion_rate": contender.completion,
         "sampler": settings.sampler,
         "pruner": settings.pruner,

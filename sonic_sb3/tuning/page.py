@@ -80,7 +80,7 @@ def _contenders(contenders: Sequence[Contender]) -> str:
     rows = (
         [
             str(c.candidate.trial),
-            "not yet" if c.confirmed is None else _text(str(c.confirmed)),
+            _text(c.confirmation),
             _text(str(c.found)),
             "" if c.completion is None else f"{c.completion:.1%}",
             _text(", ".join(f"{k} {v}" for k, v in c.candidate.params.items())),

@@ -113,8 +113,14 @@ def find_place(log_folder: str, name: str | None, storage: str | None, asked: As
         name = f"{asked.algo or 'ppo'}-{asked.env or default_game_id()}"
     check_study_name(name)
     folder = Path(log_folder) / "tune" / name
-    url = storage or sqlite_url((folder / "study.db").absolute())
-    return StudyPlace(parse_storage_url(url), name, folder)
+    file = (folder / "study.db").absolute()
+    url = parse_storage_url(storage or sqlite_url(file))
+    if storage is None and url.database != str(file):
+        raise StudyError(
+            f"--log-folder: expected one that a database's URL can hold, without ? and %, got "
+            f"{log_folder!r}; or say where the study shall be kept with --storage"
+        )
+    return StudyPlace(url, name, folder)
 
 
 def begin_or_join(place: StudyPlace, asked: Asked, grace_s: float = GRACE_S) -> OpenStudy:

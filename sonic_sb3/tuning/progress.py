@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sonic_sb3.tuning.slots import SlotState
+from sonic_sb3.tuning.storage import STORAGE_ERRORS
 from sonic_sb3.tuning.study import CANDIDATE, COUNTED, FAILURE, SLOT, OpenStudy
 
 _S_BETWEEN_READS = 2.0
@@ -42,8 +44,10 @@ class StudyState:
 
     @property
     def n_finished(self) -> int:
-        """Trials that count."""
-        return sum(trial.state in COUNTED for trial in self.trials)
+        """Trials that count, and those of a confirmation that failed for good."""
+        counted = [t.user_attrs.get(SLOT) for t in self.trials if t.state in COUNTED]
+        finished = {slot.slot for slot in self.slots if slot.is_finished}
+        return len(counted) + len(finished - set(counted))
 
     @property
     def n_held(self) -> int:
@@ -114,9 +118,13 @@ class ProgressDisplay:
         trace: TracebackType | None,
     ) -> None:
         self._read_s = 0.0
-        self.look()
-        if self._live is not None:
-            self._live.stop()
+        try:
+            # What ended the work is what the user must read, not that the storage is away too.
+            with contextlib.suppress(*STORAGE_ERRORS):
+                self.look()
+        finally:
+            if self._live is not None:
+                self._live.stop()
 
     def look(self) -> None:
         """Read the storage, if that was not just done, and show what is new."""

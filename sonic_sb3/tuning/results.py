@@ -17,7 +17,14 @@ from sonic_sb3.errors import StudyError
 from sonic_sb3.statistics import bootstrap_mean_interval
 from sonic_sb3.tuning.plan import StudyPlace, no_completed
 from sonic_sb3.tuning.settings import Candidate
-from sonic_sb3.tuning.study import CANDIDATE, FAILURE, OpenStudy, best_candidates, open_study
+from sonic_sb3.tuning.study import (
+    CANDIDATE,
+    FAILURE,
+    SLOT,
+    OpenStudy,
+    best_candidates,
+    open_study,
+)
 
 _CONFIRMATION = re.compile(r"\.confirm-(\d+)-(\d+)x(\d+)")
 
@@ -59,6 +66,7 @@ class Contender:
     :param confirmed: Its value with fresh seeds; ``None`` where that was not tried, or not yet.
     :param seeds: The fresh seeds.
     :param completion: Completion rate with the fresh seeds, or where there are none in the study.
+    :param n_failed: How many trainings with fresh seeds ended in an error, each time.
     """
 
     candidate: Candidate
@@ -66,6 +74,13 @@ class Contender:
     confirmed: Figure | None
     seeds: tuple[int, ...]
     completion: float | None
+    n_failed: int = 0
+
+    @property
+    def confirmation(self) -> str:
+        """What fresh seeds gave, in words."""
+        words = "not confirmed" if self.confirmed is None else str(self.confirmed)
+        return f"{words}, {self.n_failed} failed" if self.n_failed else words
 
 
 def seed_results(trial: FrozenTrial) -> list[dict[str, Any]]:
@@ -90,10 +105,13 @@ def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
         match = _CONFIRMATION.fullmatch(rest)
         if match and other.study_name.startswith(place.name):
             found.append((tuple(int(group) for group in match.groups()), other.study_name))
-    confirmations = [open_study(place.url, name) for _, name in sorted(found, reverse=True)]
+    opened = [open_study(place.url, name) for _, name in sorted(found, reverse=True)]
+    # One of a study that was deleted, whose name this one has now, says nothing of it.
+    identity = study.settings.identity
+    confirmations = [one for one in opened if one.settings.identity == identity]
     complete = [one for one in confirmations if _is_complete(one)]
     kept = next(iter([*complete, *confirmations]), None)
-    for one in confirmations:
+    for one in opened:
         if one is not kept:
             one.close()
     return kept
@@ -101,8 +119,7 @@ def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
 
 def _is_complete(confirmation: OpenStudy) -> bool:
     settings = confirmation.settings
-    n_done = sum(t.state == TrialState.COMPLETE for t in confirmation.trials())
-    return n_done >= len(settings.candidates) * settings.n_seeds
+    return confirmation.slots.are_finished(len(settings.candidates) * settings.n_seeds)
 
 
 def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list[Contender]:
@@ -117,6 +134,7 @@ def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list
     """
     trials = {t.number: t for t in study.trials() if t.state == TrialState.COMPLETE}
     again = [] if confirmation is None else confirmation.trials()
+    failed = [] if confirmation is None else _failed_candidates(confirmation)
     again = [t for t in again if t.state == TrialState.COMPLETE]
     best = best_candidates(list(trials.values()), top)
     confirmed = () if confirmation is None else confirmation.settings.candidates
@@ -138,28 +156,40 @@ def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list
                 Figure(tuple(float(r["value"]) for r in fresh)) if fresh else None,
                 tuple(int(r["seed"]) for r in fresh),
                 float(np.mean(rates)) if rates else None,
+                failed.count(candidate.trial),
             )
         )
     return sorted(
         contenders,
         key=lambda c: (
-            -(c.confirmed.mean if c.confirmed else -np.inf),
+            c.confirmed is None,
+            c.n_failed,  # what trains two times of three is not the best, however well it does then
+            -(c.confirmed.mean if c.confirmed else 0.0),
             -c.found.mean,
             c.candidate.trial,
         ),
     )
 
 
+def _failed_candidates(confirmation: OpenStudy) -> list[int]:
+    """The candidate of each slot that was given up."""
+    trials = confirmation.trials()
+    completed = {t.user_attrs.get(SLOT) for t in trials if t.state == TrialState.COMPLETE}
+    slots = [slot.slot for slot in confirmation.slots.read() if slot.is_finished]
+    return [
+        confirmation.settings.candidate_of(slot).trial for slot in slots if slot not in completed
+    ]
+
+
 def describe_contenders(contenders: Sequence[Contender]) -> list[str]:
     """Lines with both figures of each of the best trials."""
     lines = []
     for contender in contenders:
-        confirmed = "not confirmed" if contender.confirmed is None else str(contender.confirmed)
         lines.append(
-            f"trial {contender.candidate.trial}: fresh seeds {confirmed}; "
+            f"trial {contender.candidate.trial}: fresh seeds {contender.confirmation}; "
             f"in the study {contender.found}"
         )
-    unconfirmed = [c for c in contenders if c.confirmed is None]
+    unconfirmed = [c for c in contenders if c.confirmed is None and c.n_failed == 0]
     best = contenders[0] if contenders else None
     if best is not None and best.confirmed is not None:
         lines += [

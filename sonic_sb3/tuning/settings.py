@@ -76,6 +76,10 @@ class StudySettings(StrictSettings):
         """The seeds that every trial is trained with."""
         return [self.seed + k for k in range(self.n_seeds)]
 
+    def candidate_of(self, slot: int) -> Candidate:
+        """Which of the candidates a slot tries again."""
+        return self.candidates[slot % len(self.candidates)]
+
     @property
     def n_reports(self) -> int:
         """How often a training tells how it is doing."""

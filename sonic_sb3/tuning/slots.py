@@ -223,6 +223,11 @@ class SlotTable:
             for row in rows
         ]
 
+    def are_finished(self, n_slots: int) -> bool:
+        """Whether a study of so many slots has all it asked for."""
+        slots = [slot for slot in self.read() if slot.slot < n_slots]
+        return len(slots) == n_slots and all(slot.is_finished for slot in slots)
+
     def _owned(self, lease: Lease) -> sa.Update:
         return sa.update(_SLOTS).where(
             self._mine,

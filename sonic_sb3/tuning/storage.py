@@ -33,6 +33,7 @@ class StorageAwayError(StudyError):
     """The storage does not answer."""
 
 
+STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 _EXPECTED = "expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _BUSY_TIMEOUT_S = 120
@@ -104,7 +105,7 @@ def open_storage(url: URL, creates: bool = True) -> RDBStorage:
                 "PostgreSQL needs a package that is not installed: pip install "
                 "'sonic_sb3[postgresql]'"
             ) from error
-        except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        except (*STORAGE_ERRORS, RuntimeError) as error:
             # Several workers that start at once make the same tables; all but one are refused.
             if attempt == _N_ATTEMPTS - 1 or _is_hopeless(error):
                 raise StorageAwayError(
@@ -113,6 +114,18 @@ def open_storage(url: URL, creates: bool = True) -> RDBStorage:
                 ) from error
             time.sleep(random.uniform(0.1, 1.0))
     raise AssertionError
+
+
+@contextmanager
+def storage_answers(url: URL) -> Iterator[None]:
+    """:raises StorageAwayError: In place of whatever a storage's being away raises inside."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise StorageAwayError(
+            f"the storage {show_url(url)} does not answer any more ({_first_line(error)}): "
+            "the same command goes on when it does"
+        ) from error
 
 
 def _connect(url: URL) -> RDBStorage:

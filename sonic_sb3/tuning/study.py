@@ -102,10 +102,10 @@ class OpenStudy:
         if not self.settings.candidates:
             given = first_points[slot] if is_first and slot < len(first_points) else {}
             return {"user_attrs": {SLOT: slot}, "system_attrs": {"fixed_params": given}}
-        candidate = slot % len(self.settings.candidates)
+        candidate = self.settings.candidate_of(slot)
         return {
-            "user_attrs": {SLOT: slot, CANDIDATE: self.settings.candidates[candidate].trial},
-            "system_attrs": {"fixed_params": self.settings.candidates[candidate].params},
+            "user_attrs": {SLOT: slot, CANDIDATE: candidate.trial},
+            "system_attrs": {"fixed_params": candidate.params},
         }
 
     def seeds_of_slot(self, slot: int) -> list[int]:
@@ -197,6 +197,9 @@ def open_study(url: URL, name: str, grace_s: float = GRACE_S) -> OpenStudy:
             f"no study {name!r} in {show_url(url)}: it has {known}; name one with --study-name"
         ) from None
     recorded = read_settings_record(storage.engine, study_id)
+    if recorded is None and storage.get_n_trials(study_id) == 0:
+        # Whoever began it was killed, or is just about to write what it is.
+        raise NoStudyError(f"study {name!r} in {show_url(url)} has no settings and no trial yet")
     if recorded is None:
         raise _not_ours(name, url)
     settings = read_study_settings(recorded, f"study {name!r}")

@@ -43,6 +43,18 @@ def trial_folder(folder: Path, number: int) -> Path:
     return folder / f"trial_{number:04d}"
 
 
+def drop_snapshots(folder: Path) -> None:
+    """
+    Delete what only somebody who goes on with a trial would need: 40 MB, a replay buffer 900.
+
+    :param folder: Of :func:`trial_folder`.
+    """
+    for manifest in folder.glob("*/*/manifest.json"):
+        run = RunFolder(manifest.parent, manifest.parent.name)
+        run.snapshot.unlink(missing_ok=True)
+        shutil.rmtree(run.replay, ignore_errors=True)
+
+
 @dataclass
 class TrialRun:
     """
@@ -104,8 +116,7 @@ class TrialRun:
         try:
             self._train_or_resume(run, index, seed, reports)
         except optuna.TrialPruned:
-            # Its weights are of no use to anybody, and 40 MB.
-            run.snapshot.unlink(missing_ok=True)
+            drop_snapshots(trial_folder(self.folder, self.trial.number))
             self._write_hparams(run, reports.values[-1], seed)
             raise
         episodes = self._evaluate(run, seed)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonic_sb3.errors import SonicError, StudyError
+from sonic_sb3.machine import give_back_memory
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_DEATHS = 25
 MAX_FAILURES = 5
+MAX_CONFIRMATION_FAILURES = 2
 EXIT_HOPELESS = 3
 EXIT_AWAY = 4
 _S_BETWEEN_LOOKS = 1.0
@@ -128,7 +130,7 @@ class _Worker:
                 lease = self._study.slots.claim(self._order.owner, self._order.n_trials)
                 if lease is not None:
                     self._work_on(lease)
-                elif self._is_complete():
+                elif self._study.slots.are_finished(self._order.n_trials):
                     return
                 else:
                     time.sleep(_S_BETWEEN_LOOKS)  # others are at work; they may die
@@ -138,10 +140,6 @@ class _Worker:
                 self._study.slots.give_back(lease)
             self._study.slots.give_back_all(self._order.owner)
             raise
-
-    def _is_complete(self) -> bool:
-        slots = [slot for slot in self._study.slots.read() if slot.slot < self._order.n_trials]
-        return len(slots) == self._order.n_trials and all(slot.is_finished for slot in slots)
 
     def _check_failures(self) -> None:
         """:raises StudyError: One trial after the other failed since this command was started."""
@@ -170,6 +168,7 @@ class _Worker:
                 self._run(lease, trial)
         finally:
             self._pulse.lease = None
+            give_back_memory()
 
     def _run(self, lease: Lease, trial: Trial) -> None:
         import optuna
@@ -221,15 +220,24 @@ class _Worker:
         self._study.slots.finish(lease)
 
     def _fail(self, lease: Lease, trial: Trial, reason: str) -> None:
-        """The trial failed; its slot is given back and gets another one."""
+        """
+        The trial failed; its slot is given back and gets another one. A slot of a confirmation gets
+        the very same one, which is tried once more and then counts as what it is.
+        """
         from optuna.trial import TrialState
 
-        from sonic_sb3.tuning.study import FAILURE
+        from sonic_sb3.tuning.study import FAILURE, SLOT
+        from sonic_sb3.tuning.trial_run import drop_snapshots, trial_folder
 
         if not self._study.slots.renew(lease):
             return
         trial.set_user_attr(FAILURE, reason)
         trial.study.tell(trial, state=TrialState.FAIL)
+        drop_snapshots(trial_folder(self._order.folder, trial.number))
+        of_slot = [t for t in self._study.trials() if t.user_attrs.get(SLOT) == lease.slot]
+        if self._study.settings.candidates and len(of_slot) >= MAX_CONFIRMATION_FAILURES:
+            self._study.slots.finish(lease)
+            return
         self._study.slots.start_anew(lease)
         self._study.slots.give_back(lease)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -169,6 +172,21 @@ def test_other_envs_work_too() -> None:
     assert rewards.tolist() == [0.25, 0.25]
     assert dones.tolist() == [False, False]
     venv.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors as Linux does")
+def test_closed_ones_leave_no_descriptor() -> None:
+    """A study makes hundreds of them in one process."""
+    SonicVecEnv([Vector]).close()  # what is made once stays: the fork server
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        venv = SonicVecEnv([Vector])
+        venv.reset()
+        venv.close()
+        del venv
+        gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_plain_sb3_learns_on_it(airstriker: str) -> None:

@@ -165,6 +165,26 @@ def test_arms_are_named_after_folders_or_settings(make_run: RunMaker) -> None:
     }
 
 
+def test_long_names_do_not_merge_arms(make_run: RunMaker) -> None:
+    """Arms that differ in many settings have names longer than a table's."""
+    many = {f"a_setting_with_a_long_name_{k}": 1 for k in range(20)}
+    paths = [
+        make_run("a", THREE, hyperparameters={**many, "n_steps": 1}),
+        make_run("b", THREE, hyperparameters={**many, "n_steps": 2}),
+        make_run("c", THREE, hyperparameters=dict.fromkeys(many, 2)),
+        make_run("d", THREE, seed=1, hyperparameters=dict.fromkeys(many, 2)),
+    ]
+    groups = group_records(load_records(paths))
+    assert sorted(len(records) for records in groups.values()) == [1, 1, 2]
+    assert max(map(len, groups)) < 210
+
+
+def test_arms_that_differ_in_their_evaluation_alone_are_two(make_run: RunMaker) -> None:
+    same = {"started_at": "2026-01-01T00:00:00+00:00"}
+    paths = [make_run(f"x/results/{arm}/seed_0", THREE, **same) for arm in ("here", "there")]
+    assert [r.arm for r in load_records(paths)] == ["here", "there"]
+
+
 def test_seeds_that_begin_with_runs_of_their_own_are_one_arm() -> None:
     def manifest(init_run: str | None) -> dict[str, Any]:
         return {"settings": {"algo": "ppo", "seed": 1, "init_run": init_run}}

@@ -22,9 +22,11 @@ from sonic_sb3.comparison import (
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.report import write_report
 from sonic_sb3.report.content import Content, check_groups, collect
-from sonic_sb3.report.illustrate import best_videos
+from sonic_sb3.report.curves import curves_of
+from sonic_sb3.report.illustrate import best_videos, curves_over_timesteps
 from sonic_sb3.report.level_maps import MAP_SCALE, picture_path
 from sonic_sb3.report.page import render_page
+from sonic_sb3.report.pictures import draw_curves
 from sonic_sb3.report.tensorboard_files import write_tensorboard
 
 from .conftest import GAME, LEVEL, RunMaker, episode
@@ -32,11 +34,11 @@ from .conftest import GAME, LEVEL, RunMaker, episode
 HALF, FULL = episode(progress=0.5, length=40), episode(progress=1.0, length=90)
 
 
-def content_of(paths: list[Path], mix_games: bool = False) -> Content:
+def content_of(paths: list[Path], mix_games: bool = False, metric: str | None = None) -> Content:
     """What a report would say, without its pictures, which take longer."""
     groups = group_records(load_records(paths))
     check_groups(groups, mix_games)
-    return collect(groups, title="T", intro="", metric=None)
+    return collect(groups, title="T", intro="", metric=metric)
 
 
 def report_on(paths: list[Path], folder: Path) -> None:
@@ -159,7 +161,9 @@ def test_the_page_asks_for_nothing(written: Path) -> None:
 def test_strange_names_are_text(make_run: RunMaker, tmp_path: Path) -> None:
     name = '=<script>alert("1")</script>|`$x_{$'
     odd = {**HALF, "end_reason": "<b>", "level": "<img src=x onerror=alert(1)>"}
-    record = load_record(make_run("odd", [odd] * 3, [odd] * 3), name)
+    mathematics = {**HALF, "level": "A$^$ ct"}
+    episodes = [odd, odd, mathematics]
+    record = load_record(make_run("odd", episodes, episodes), name)
     write_report({name: [record]}, tmp_path / "report", title="<h1>&", intro="<i>")
     page = _Page()
     page.feed((tmp_path / "report" / "report.html").read_text())
@@ -196,10 +200,42 @@ def test_games_are_mixed_only_when_said(make_run: RunMaker, tmp_path: Path) -> N
     content = content_of(paths, mix_games=True)
     assert any(note.startswith("Games differ: Airstriker") for note in content.notes)
     assert content.metric == "episode_return"
+    assert "return" in content.tables[0].head, "by which they are compared"
+    groups = group_records(load_records(paths))
+    assert {c.arm for _, c in curves_over_timesteps(groups)} == set(groups)
     report_on([air], tmp_path / "alone")
     assert "| return |" in (tmp_path / "alone" / "report.md").read_text()
     assert (tmp_path / "alone" / "pictures" / "curves_timesteps.png").is_file()
     assert not list((tmp_path / "alone" / "pictures").glob("map_*"))
+
+
+def test_the_metric_that_was_asked_for_is_in_all_tables(make_run: RunMaker) -> None:
+    paths = [make_run(f"x/seed_{k}", [HALF] * 3, [HALF, FULL], seed=k) for k in range(2)]
+    with_return = content_of(paths, metric="episode_return")
+    assert "return" in with_return.tables[0].head
+    assert "return" not in content_of(paths).tables[0].head
+
+
+def test_evaluations_without_returns(make_run: RunMaker) -> None:
+    path = make_run("x/seed_0", [HALF], [HALF])
+    data = json.loads((path / "evaluation.json").read_text())
+    for facts in data["episodes"]:
+        del facts["episode_return"]
+    (path / "evaluation.json").write_text(json.dumps(data))
+    assert "progress" in content_of([path]).tables[0].head
+
+
+def test_arms_keep_their_colours_where_one_lacks_data(make_run: RunMaker) -> None:
+    """An arm of an unfinished grid is in the curves and not yet in the evaluations."""
+    runs = {
+        "a": make_run("x/results/a/seed_0", [HALF] * 3),
+        "b": make_run("x/results/b/seed_0", [FULL] * 3, [FULL] * 3),
+    }
+    groups = group_records(load_records([*runs.values()]))
+    curves = {"progress": curves_of({"b": groups["b"]}, "progress", "timesteps")}
+    among_both = draw_curves(curves, "timesteps", ["a", "b"])
+    assert among_both != draw_curves(curves, "timesteps", ["b"])
+    assert among_both == draw_curves(curves, "timesteps", ["c", "b"])
 
 
 def test_empty_runs_are_refused_alone_and_said_among_others(

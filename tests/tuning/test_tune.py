@@ -17,14 +17,17 @@ from typing import Any
 import optuna
 import pytest
 import yaml
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sonic_sb3 import tune
 from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.tuning import progress
 from sonic_sb3.tuning.plan import StudyPlace
+from sonic_sb3.tuning.progress import ProgressDisplay
 from sonic_sb3.tuning.results import describe_contenders, find_confirmation, rank
-from sonic_sb3.tuning.storage import parse_storage_url
+from sonic_sb3.tuning.storage import open_storage, parse_storage_url
 from sonic_sb3.tuning.study import OpenStudy, create_or_join, open_study
 
 GAME = "Airstriker-Genesis-v0"
@@ -51,8 +54,13 @@ def options(logs: Path, name: str = "small") -> list[str]:
     return [*argv, "-params", *SMALL]
 
 
+def place_of(logs: Path) -> StudyPlace:
+    url = parse_storage_url(f"sqlite:///{logs}/tune/small/study.db")
+    return StudyPlace(url, "small", logs / "tune" / "small")
+
+
 def open_small(logs: Path, name: str = "small") -> OpenStudy:
-    return open_study(parse_storage_url(f"sqlite:///{logs}/tune/small/study.db"), name)
+    return open_study(place_of(logs).url, name)
 
 
 def facts(trials: Sequence[FrozenTrial]) -> list[tuple[Any, ...]]:
@@ -213,6 +221,7 @@ def test_two_spaces_under_one_study(campaign: Path, tmp_path: Path, capsys: Any)
         (["--study-name", "postgresql://u:secret@h/d"], "got a URL"),
         (["--confirm-seeds", "1001"], "--confirm-seeds: expected between 1 and 1,000"),
         (["--seed", str(2**30 - 1)], "confirmations take seeds above it"),
+        (["-f", "what?"], "--log-folder: expected one that a database's URL can hold"),
         (["--timeout", "nan"], "--timeout: expected between"),
         (["--grace", "3"], "--grace: expected between 15"),
         (["--pruner", "wilcoxon"], "expected at least 5 seeds x levels"),
@@ -326,8 +335,7 @@ def test_later_trials_are_named_beside_confirmed_ones(campaign: Path, tmp_path: 
         user_attrs=first.user_attrs | seeds,
     )
     study.storage.create_new_trial(study.study_id, better)
-    place = StudyPlace(parse_storage_url(f"sqlite:///{logs}/tune/small/study.db"), "small", logs)
-    contenders = rank(study, find_confirmation(study, place))
+    contenders = rank(study, find_confirmation(study, place_of(logs)))
     assert [c.confirmed is None for c in contenders] == [False, False, True]
     lines = describe_contenders(contenders)
     assert f"trial {number} has a better value in the study and was not confirmed" in lines[-1]
@@ -350,6 +358,94 @@ def test_a_trial_that_fails_does_not_end_the_study(tmp_path: Path, capsys: Any) 
     for trial in failed:
         assert trial.params["learning_rate"] == 1.0e30
         assert "nan" in trial.user_attrs["failure"].lower()
+
+
+def test_a_candidate_that_always_fails_ends_last(tmp_path: Path, capsys: Any) -> None:
+    """The same point with the same seed fails again, so a confirmation must not wait for it."""
+    argv = ["--n-trials", "1", "--top", "0", "--sampler", "random", *options(tmp_path)]
+    space = tmp_path / "space.yml"
+    hot = {"kind": "categorical", "choices": [1.0e-4, 1.0e30]}
+    space.write_text(yaml.safe_dump({"learning_rate": hot}))
+    assert tune.main(argv) == 0
+    study = open_small(tmp_path)
+    (cold,) = [t for t in study.trials() if t.state == TrialState.COMPLETE]
+    lucky = optuna.trial.create_trial(
+        value=1.0e6,
+        params={"learning_rate": 1.0e30},
+        distributions=cold.distributions,
+        user_attrs=cold.user_attrs,
+    )
+    study.storage.create_new_trial(study.study_id, lucky)
+    capsys.readouterr()
+    again = ["confirm", "--study-name", "small", "-f", str(tmp_path)]
+    again += ["--top", "2", "--confirm-seeds", "2"]
+    assert tune.main(again) == 0
+    out = capsys.readouterr().out
+    place = StudyPlace(
+        parse_storage_url(f"sqlite:///{tmp_path}/tune/small/study.db"), "small", space
+    )
+    confirmation = find_confirmation(study, place)
+    contenders = rank(study, confirmation)
+    assert [c.candidate.trial for c in contenders] == [cold.number, len(study.trials()) - 1]
+    assert [c.n_failed for c in contenders] == [0, 2]
+    assert "fresh seeds not confirmed, 2 failed" in out
+    best = yaml.safe_load((tmp_path / "tune" / "small" / "best.yml").read_text())
+    assert best["provenance"]["trial"] == cold.number
+    assert tune.main(again) == 0, "it is not begun again"
+    assert confirmation is not None
+    failed = [t for t in confirmation.trials() if t.state == TrialState.FAIL]
+    assert len(failed) == 4
+    assert not list((tmp_path / "tune").rglob("resume.snapshot"))
+
+
+def test_a_study_whose_beginner_was_killed_at_once(campaign: Path, tmp_path: Path) -> None:
+    (tmp_path / "tune" / "small").mkdir(parents=True)
+    storage = open_storage(place_of(tmp_path).url)
+    optuna.create_study(storage=storage, study_name="small", direction="maximize")
+    assert tune.main(["--n-trials", "1", "--top", "0", *options(tmp_path)]) == 0
+    assert len(open_small(tmp_path).trials()) == 1
+
+
+def test_a_deleted_studys_confirmation_is_not_its_successors(
+    campaign: Path, tmp_path: Path, capsys: Any
+) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(campaign, logs)
+    study = open_small(logs)
+    settings = study.settings
+    study.storage.delete_study(study.study_id)
+    study.close()
+    settings = settings.model_copy(update={"identity": "0" * 16})
+    other = create_or_join(place_of(logs).url, "small", settings, {})
+    assert find_confirmation(other, place_of(logs)) is None
+    other.close()
+
+
+def test_a_storage_that_goes_away_is_said_in_a_line(
+    campaign: Path, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageInternalError("the server is gone")
+
+    monkeypatch.setattr(OpenStudy, "trials", fail)
+    assert tune.main(["status", "--study-name", "small", "-f", str(campaign)]) == 2
+    error = capsys.readouterr().err
+    assert "does not answer any more (the server is gone)" in error
+    assert error.count("\n") == 1
+
+
+def test_what_ends_a_study_is_told_though_its_storage_is_away(
+    campaign: Path, monkeypatch: Any
+) -> None:
+    study = open_small(campaign)
+
+    def work() -> None:
+        monkeypatch.setattr(OpenStudy, "trials", lambda _: 1 / 0)
+        monkeypatch.setattr(progress, "STORAGE_ERRORS", (ZeroDivisionError,))
+        raise KeyError
+
+    with pytest.raises(KeyError), ProgressDisplay(study, 3, "small"):
+        work()
 
 
 def test_environment_is_not_changed_by_urls_without_passwords(monkeypatch: Any) -> None:
