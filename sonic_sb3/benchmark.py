@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sonic_sb3.command_line import Parser, make_parser, run_command
+from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
 
 
@@ -17,10 +17,16 @@ def _make_parser() -> Parser:
     add = parser.add_argument
     add("--env", nargs="+", default=None, help="games (default: the bundled ones)")
     add("--level", default=None, help="level, with a single game")
-    add("--n-envs", type=int, nargs="+", default=[8], help="envs side by side; several for a table")
-    add("--n-steps", type=int, default=512, help="steps per env and rollout of training")
+    add(
+        "--n-envs",
+        type=whole(1, 4096),
+        nargs="+",
+        default=[8],
+        help="envs side by side; several for a table",
+    )
+    add("--n-steps", type=whole(1), default=512, help="steps per env and rollout of training")
     add("--extractor", default="nature", help="network: separable, blog or nature")
-    add("--rounds", type=int, default=5, help="rounds of each contestant")
+    add("--rounds", type=whole(1), default=5, help="rounds of each contestant")
     add("--no-training", action="store_true", help="envs only")
     add("--quick", action="store_true", help="about a minute: one game, two rounds, short rollouts")
     add("-o", "--out", default="benchmark", help="folder for benchmark.json and benchmark.png")
@@ -29,11 +35,6 @@ def _make_parser() -> Parser:
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    for name in ("n_steps", "rounds"):
-        if getattr(args, name) < 1:
-            raise SettingsError(f"--{name.replace('_', '-')}: expected at least 1")
-    if min(args.n_envs) < 1:
-        raise SettingsError("--n-envs: expected at least 1")
 
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.games import catalogue, default_game_id, find_game, resolve_levels
@@ -46,6 +47,11 @@ def _main(argv: Sequence[str] | None) -> int:
 
     if args.extractor not in EXTRACTORS:
         raise SettingsError(f"--extractor: expected one of {', '.join(EXTRACTORS)}")
+    folder = Path(args.out)
+    try:  # before the minutes of measuring
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--out: cannot make the folder {folder}: {error.strerror}") from error
     bundled = [game.id for game in catalogue().values() if game.is_bundled]
     games = args.env or ([default_game_id()] if args.quick else bundled)
     rounds, n_steps = (2, 64) if args.quick else (args.rounds, args.n_steps)
@@ -60,8 +66,6 @@ def _main(argv: Sequence[str] | None) -> int:
             report = measure(contest, rounds, not args.no_training, _tell)
             print(format_report(report), flush=True)
             reports.append(report)
-    folder = Path(args.out)
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "benchmark.json", {**describe_machine(), "reports": reports})
     plot_reports(reports, folder / "benchmark.png")
     print(f"written: {folder / 'benchmark.json'}, {folder / 'benchmark.png'}")

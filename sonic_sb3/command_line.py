@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.stop_signals import StoppedBySignal
@@ -17,8 +17,21 @@ from sonic_sb3.stop_signals import StoppedBySignal
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^\s]*@")
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Names defaults once, and only those that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says_so = "(default:" in (action.help or "")
+        if says_so or action.default is None or action.default in (False, []):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, as all errors of this package."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"formatter_class": _HelpFormatter, "allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
@@ -36,9 +49,30 @@ def make_parser(name: str, description: str) -> Parser:
     return Parser(
         prog=f"sonic_sb3.{name}",
         description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
     )
+
+
+def whole(least: int, most: int = 10**12, off: int | None = None) -> Callable[[str], int]:
+    """
+    The type of an option that takes a whole number, also written ``1e6``.
+
+    :param least: The smallest that makes sense.
+    :param most: The largest.
+    :param off: A number outside of both that switches something off.
+    """
+
+    def read(text: str) -> int:
+        try:
+            value = int(text) if text.strip("+-").isdigit() else float(text)
+        except ValueError:
+            value = float("nan")
+        if value == off or (value == value // 1 and least <= value <= most):
+            return int(value)
+        expected = f"at least {least:,}" if most == 10**12 else f"{least:,} to {most:,}"
+        expected += "" if off is None else f", or {off}"
+        raise argparse.ArgumentTypeError(f"expected a whole number, {expected}, got {text}")
+
+    return read
 
 
 def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None) -> int:

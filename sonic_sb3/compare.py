@@ -78,9 +78,11 @@ def _split(word: str) -> tuple[str, str] | None:
 
 
 def _find(word: str) -> Path:
-    """A folder, or the name of an experiment here."""
-    experiment = Path("experiments") / word
-    return experiment if not Path(word).exists() and experiment.is_dir() else Path(word)
+    """A folder, or the name of an experiment, here or of those that came with this package."""
+    from sonic_sb3.shipped_files import experiments_dir
+
+    folders = (Path(word), Path("experiments") / word, experiments_dir() / word)
+    return next((folder for folder in folders if folder.is_dir()), Path(word))
 
 
 def _print(content: Content) -> None:

@@ -68,7 +68,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     :param known: All names that would have been right.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}? " if close else ""
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
     return UnknownNameError(f"unknown {kind} {name!r}: {hint}known: {listed or 'none'}")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sonic_sb3.command_line import Parser, make_parser, run_command
-from sonic_sb3.errors import SettingsError
+from sonic_sb3.command_line import Parser, make_parser, run_command, whole
+from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.summary_table import format_summary
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def _make_parser() -> Parser:
     add(
         "-n",
         "--n-episodes",
-        type=int,
+        type=whole(1),
         default=None,
         help="episodes (default: 100; of a bundle 10; zero-shot: of each level)",
     )
     add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")
-    add("--seed", type=int, default=0, help="episode k gets seed + k")
+    add("--seed", type=whole(0), default=0, help="episode k gets seed + k")
     add("--deterministic", action="store_true", help="take the most probable action")
     add("--checkpoint", default=None, help="'best' or a number of timesteps (default: the last)")
     add(
@@ -53,23 +53,28 @@ def _make_parser() -> Parser:
         default=None,
         help="measure RUN on the test levels: learning on each of them, or as it is",
     )
-    add("--budget", type=int, default=1_000_000, help="contest: timesteps of learning per level")
+    add(
+        "--budget",
+        type=whole(1),
+        default=None,
+        help="contest: timesteps of learning per level (default: 1000000)",
+    )
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="contest: to learn")
     add("-conf", "--conf-file", default=None, help="contest: file to learn with (default: RUN's)")
-    add("--num-threads", type=int, default=None, help="threads of torch (default: as in training)")
+    add(
+        "--num-threads",
+        type=whole(1, 1024),
+        default=None,
+        help="threads of torch (default: as in training)",
+    )
     return parser
 
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    if args.n_episodes is not None and args.n_episodes < 1:
-        raise SettingsError(f"--n-episodes: expected at least 1, got {args.n_episodes}")
-    if args.seed < 0:
-        raise SettingsError(f"--seed: expected at least 0, got {args.seed}")
+    _check_options(args)
     if args.protocol is not None:
         return _run_protocol(args)
-    if args.conf_file or args.hyperparams:
-        raise SettingsError("--conf-file, --hyperparams: expected --protocol contest with them")
 
     from sonic_sb3.action_sets import action_names
     from sonic_sb3.atomic_files import write_json
@@ -108,6 +113,37 @@ def _main(argv: Sequence[str] | None) -> int:
     return 0
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """An option that would be ignored is a mistake; so is a file that cannot be made."""
+    kind = args.protocol or ("baseline" if args.run in ("random", "right") else "episodes")
+    for option, kinds in _MEANT_FOR.items():
+        if getattr(args, option) not in (None, False, []) and kind not in kinds:
+            raise SettingsError(
+                f"--{option.replace('_', '-')}: expected {' or '.join(_KINDS[k] for k in kinds)}"
+            )
+    for option in ("json", "video"):
+        path = getattr(args, option)
+        if path and not Path(path).parent.is_dir():
+            raise SettingsError(f"--{option}: there is no folder {Path(path).parent} for {path}")
+
+
+_KINDS = {
+    "contest": "--protocol contest with it",
+    "zero-shot": "--protocol zero-shot with it",
+    "episodes": "a RUN or bundle, without --protocol",
+    "baseline": "random or right",
+}
+_MEANT_FOR = {
+    "budget": ("contest",),
+    "hyperparams": ("contest",),
+    "conf_file": ("contest",),
+    "n_episodes": ("zero-shot", "episodes", "baseline"),
+    "checkpoint": ("contest", "zero-shot", "episodes"),
+    "deterministic": ("episodes",),
+    "video": ("episodes", "baseline"),
+}
+
+
 def _run_protocol(args: argparse.Namespace) -> int:
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.games import resolve_levels
@@ -126,7 +162,7 @@ def _run_protocol(args: argparse.Namespace) -> int:
         plan = plan_contest(
             run,
             levels,
-            args.budget,
+            args.budget or 1_000_000,
             conf_file=args.conf_file,
             overrides=overrides,
             seed=args.seed,
@@ -189,6 +225,11 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.runs import load_run
 
+    if not Path(args.run).exists():
+        raise RunFolderError(
+            f"no run folder {args.run}, and no bundle or agent in the zoo of that name: expected "
+            "what `python -m sonic_sb3.train` or `share` made, or random, or right"
+        )
     run = load_run(args.run)
     if args.env not in (None, run.settings.env):
         raise SettingsError(f"--env: {args.run} was trained on {run.settings.env}")

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from sonic_sb3.errors import SettingsError, unknown_name
+from sonic_sb3.errors import SettingsError, UnknownNameError, unknown_name
 from sonic_sb3.game_facts import Game
 from sonic_sb3.sonic_levels import CUSTOM_GAMES, SONIC_1, SONIC_2, SONIC_3K
 
@@ -115,7 +115,14 @@ def resolve_levels(game_id: str, names: str | list[str] | tuple[str, ...] | None
         elif name in game.levels:
             levels.append(name)
         else:
-            raise unknown_name(f"level of {game_id}", name, [*game.levels, *words])
+            known = [*game.levels, *words]
+            others = [g.id for g in catalogue().values() if name in g.levels]
+            if others:
+                raise UnknownNameError(
+                    f"unknown level of {game_id} {name!r}: it is one of {others[0]}; choose that "
+                    f"game, or one of {', '.join(known)}"
+                )
+            raise unknown_name(f"level of {game_id}", name, known)
     if not levels:
         raise SettingsError(f"expected at least one level of {game_id}, {names!r} names none")
     return list(dict.fromkeys(levels))

@@ -112,7 +112,14 @@ def override_hyperparameters(
     :param source: Where they came from, for messages.
     :raises SonicError: Something is unknown or out of range.
     """
-    return validate(ALGORITHM_SETTINGS[algo], _merge(entry, overrides), source)
+    kind, merged = ALGORITHM_SETTINGS[algo], _merge(entry, overrides)
+    try:
+        return validate(kind, merged, source)
+    except SettingsError:
+        if overrides:
+            validate(kind, entry, source)  # what is wrong without them is the file's fault
+            return validate(kind, merged, "options")
+        raise
 
 
 def find_conf_file(name: str | Path) -> Path:

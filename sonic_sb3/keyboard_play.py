@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +37,16 @@ KEYS = {
 }
 HELP = "arrows: move   X or space: B (jump)   Z: A   C: C   enter: start   R: again   esc: quit"
 
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+
 Poll = Callable[[], list["pygame.event.Event"]]
+
+
+def _no_display(why: str) -> SettingsError:
+    return SettingsError(
+        f"expected a display to open a window on ({why}); without one, record a video with "
+        "`python -m sonic_sb3.evaluate RUN --video`"
+    )
 
 
 class KeyboardPlay:
@@ -52,6 +63,9 @@ class KeyboardPlay:
     def __init__(
         self, game_id: str, level: str | None, scale: int = 3, poll: Poll | None = None
     ) -> None:
+        if sys.platform == "linux" and not any(os.environ.get(name) for name in _DISPLAYS):
+            # SDL would draw into a window that nobody can see, and play on.
+            raise _no_display(f"none of {', '.join(_DISPLAYS)} is set")
         self._env = GameEnv(game_id, level, render_mode="rgb_array")
         screen, self._info = self._env.reset()
         height, width = screen.shape[:2]
@@ -60,10 +74,7 @@ class KeyboardPlay:
             self._window = pygame.display.set_mode((width * scale, height * scale))
         except pygame.error as error:
             self._env.close()
-            raise SettingsError(
-                f"expected a display to open a window on ({error}); without one, record a video "
-                "with `python -m sonic_sb3.evaluate RUN --video`"
-            ) from error
+            raise _no_display(str(error)) from error
         pygame.display.set_caption(f"{self._env.game.title} - {self._env.level} - {HELP}")
         self._poll = poll or pygame.event.get
         self._held: set[str] = set()

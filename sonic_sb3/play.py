@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sonic_sb3.command_line import Parser, make_parser, run_command
+from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
 
 
@@ -15,21 +15,23 @@ def _make_parser() -> Parser:
     add = parser.add_argument
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
     add("--level", default=None, help="level (default: the game's first)")
-    add("--scale", type=int, default=3, help="window pixels per pixel of the console")
+    add("--scale", type=whole(1, 10), default=3, help="window pixels per pixel of the console")
     add("--record", default=None, metavar="FILE", help="write the buttons pressed, as .npy")
-    add("--frames", type=int, default=None, help="stop after so many frames")
+    add("--frames", type=whole(1), default=None, help="stop after so many frames")
     return parser
 
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    if not 1 <= args.scale <= 10:
-        raise SettingsError(f"--scale: expected 1 to 10, got {args.scale}")
 
-    from sonic_sb3.games import default_game_id
+    from sonic_sb3.games import default_game_id, resolve_levels
     from sonic_sb3.keyboard_play import HELP, KeyboardPlay
 
-    play = KeyboardPlay(args.env or default_game_id(), args.level, args.scale)
+    game_id = args.env or default_game_id()
+    levels = resolve_levels(game_id, args.level)
+    if len(levels) > 1:
+        raise SettingsError(f"--level: expected one level, {args.level} is {', '.join(levels)}")
+    play = KeyboardPlay(game_id, levels[0], args.scale)
     print(HELP, flush=True)
     try:
         info = play.run(args.frames)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic_sb3.command_line import Parser, make_parser, run_command
+from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.summary_table import format_summary
 
@@ -25,11 +25,26 @@ def _make_parser() -> Parser:
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels, or train, test, all")
     add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
-    add("-n", "--n-timesteps", type=int, default=None, help="timesteps of training")
-    add("--n-envs", type=int, default=None, help="envs side by side")
-    add("--num-threads", type=int, default=None, help="threads of torch (default: one per core)")
-    add("--n-workers", type=int, default=None, help="env processes (default: one per env)")
-    add("--seed", type=int, default=None, help="of everything random; drawn where not given")
+    add("-n", "--n-timesteps", type=whole(1), default=None, help="timesteps of training")
+    add("--n-envs", type=whole(1, 4096), default=None, help="envs side by side")
+    add(
+        "--num-threads",
+        type=whole(1, 1024),
+        default=None,
+        help="threads of torch (default: one per core)",
+    )
+    add(
+        "--n-workers",
+        type=whole(1, 4096),
+        default=None,
+        help="env processes (default: one per env)",
+    )
+    add(
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        default=None,
+        help="of everything random; drawn where not given",
+    )
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
     add("-conf", "--conf-file", default=None, help="YAML, a bundle, or a name such as borghi-fast")
@@ -43,9 +58,7 @@ def _make_parser() -> Parser:
     add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
     add("-f", "--log-folder", default="logs", help="where run folders are made")
     add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
-    add("--eval-freq", type=int, default=50_000, help="timesteps between evaluations, -1: none")
-    add("--eval-episodes", type=int, default=10, help="episodes of an evaluation, 0: none")
-    add("--save-freq", type=int, default=-1, help="timesteps between checkpoints, -1: none")
+    _add_schedule_options(parser)
     add(
         "-P",
         "--progress",
@@ -53,7 +66,6 @@ def _make_parser() -> Parser:
         default=None,
         help="progress bar (default: in a terminal)",
     )
-    add("--snapshot-freq", type=int, default=None, help="rollouts between snapshots for --resume")
     add("--resume", default=None, metavar="RUN", help="go on with a run that was stopped or killed")
     add(
         "--on-full-disk",
@@ -61,8 +73,47 @@ def _make_parser() -> Parser:
         default="stop",
         help="what to do when nothing can be written: save what can be saved and stop, or wait",
     )
-    add("--verbose", type=int, default=0, help="1 prints SB3's table after each rollout")
+    add("--verbose", type=whole(0, 2), default=0, help="1 prints SB3's table after each rollout")
     return parser
+
+
+def _add_schedule_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--eval-freq",
+        type=whole(1, off=-1),
+        default=50_000,
+        help="timesteps between evaluations, -1: none",
+    )
+    add("--eval-episodes", type=whole(0), default=10, help="episodes of an evaluation, 0: none")
+    add(
+        "--save-freq",
+        type=whole(1, off=-1),
+        default=-1,
+        help="timesteps between checkpoints, -1: none",
+    )
+    add(
+        "--snapshot-freq",
+        type=whole(1),
+        default=None,
+        help="rollouts between snapshots for --resume (default: about every two minutes)",
+    )
+
+
+def _check_resume(args: argparse.Namespace) -> None:
+    """A run goes on as it was begun; what would change it is not ignored in silence."""
+    usual = vars(_make_parser().parse_args([]))
+    others = [k for k, v in vars(args).items() if v != usual[k] and k not in _WITH_RESUME]
+    if others:
+        raise SettingsError(
+            f"--resume: a run goes on with the settings it has, expected none of "
+            f"{', '.join('--' + name.replace('_', '-') for name in others)} with it; begin another "
+            f"run with its weights by -i {args.resume}"
+        )
+
+
+# Options that a run may go on with: they change nothing in it.
+_WITH_RESUME = ("resume", "progress", "on_full_disk", "verbose")
 
 
 def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:
@@ -120,7 +171,11 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
 
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
-    if args.resume is None:
+    if args.init_checkpoint is not None and args.init_run is None:
+        raise SettingsError("--init-checkpoint: expected -i RUN with it, whose checkpoint is meant")
+    if args.resume is not None:
+        _check_resume(args)
+    else:
         settings, hyperparameters = _read_settings(args)
         print(_describe(settings, hyperparameters), flush=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from sonic_sb3 import evaluate, train
+from sonic_sb3.command_line import whole
 
 COMMANDS = ["train", "evaluate", "experiment", "roms", "compare", "tune", "share"]
 
@@ -54,15 +57,25 @@ def test_help_is_fast_and_needs_no_torch(command: str) -> None:
         (["-params", "gamma:7"], "gamma"),
         (["-params", "gamma"], "expected key:value"),
         (["--env-kwargs", "frame_skip:0"], "env_kwargs.frame_skip"),
-        (["-n", "0"], "n_timesteps"),
-        (["-n", "many"], "invalid int value"),
-        (["--n-envs", "0"], "n_envs"),
-        (["--seed", "-5"], "seed"),
+        (["-params", "n_steps:0"], "error: options: n_steps: "),
+        (["--levels", "GreenHillZone.Act1"], "it is one of SonicTheHedgehog-Genesis-v0"),
+        (["-n", "0"], "--n-timesteps: expected a whole number, at least 1, got 0"),
+        (["-n", "many"], "expected a whole number, at least 1, got many"),
+        (["-n", "1.5"], "expected a whole number"),
+        (["-n", "nan"], "expected a whole number"),
+        (["--n-envs", "0"], "--n-envs"),
+        (["--seed", "-5"], "--seed"),
+        (["--eval-freq", "0"], "expected a whole number, at least 1, or -1, got 0"),
+        (["--n-workers", "0"], "--n-workers"),
+        (["--verbose", "-3"], "--verbose"),
+        (["--init-checkpoint", "best"], "expected -i RUN with it"),
+        (["--resume", "RUN"], "expected none of --env, --n-timesteps, --log-folder with it"),
         (["--conf-file", "nowhere.yml"], "cannot read nowhere.yml"),
         (["--device", "gpu9"], "device"),
-        (["--eval-episodes", "-1"], "eval_episodes"),
+        (["--eval-episodes", "-1"], "--eval-episodes"),
         (["--no-such-option"], "unrecognized arguments"),
-        (["--num-threads", "-1"], "num_threads"),
+        (["--num-threads", "-1"], "--num-threads: expected a whole number, 1 to 1,024"),
+        (["--num-threads", "0"], "--num-threads"),
     ],
 )
 def test_train_refuses_in_one_line(
@@ -76,6 +89,19 @@ def test_train_refuses_in_one_line(
     assert error.count("\n") == 1
     assert message in error
     assert not logs.exists(), "no run folder is left behind"
+
+
+def test_numbers_may_be_written_as_in_hyperparameters_files() -> None:
+    read = whole(1)
+    assert [read(text) for text in ("12", "+3", "1e6", "2.5e5")] == [12, 3, 1_000_000, 250_000]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_defaults_once(command: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"sonic_sb3.{command}").main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert not re.search(r"\(default: [^)]*\) \(default|default: (None|False|\[\])", text)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="expects POSIX files")
@@ -93,6 +119,16 @@ def test_unwritable_log_folder(tmp_path: Path, capsys: Any) -> None:
         (["."], "is no run folder"),
         ([".", "-n", "0"], "--n-episodes"),
         ([".", "--seed", "-1"], "--seed"),
+        (["random", "--num-threads", "-1"], "--num-threads"),
+        (
+            ["random", "--checkpoint", "best"],
+            "--checkpoint: expected --protocol contest with it or",
+        ),
+        (["random", "--budget", "5"], "--budget: expected --protocol contest with it"),
+        ([".", "--protocol", "zero-shot", "--video"], "--video: expected a RUN or bundle"),
+        ([".", "-params", "gamma:1"], "--hyperparams: expected --protocol contest with it"),
+        (["random", "--json", "nowhere/x.json"], "--json: there is no folder nowhere"),
+        (["random", "--video", "nowhere/x.mp4"], "--video: there is no folder nowhere"),
     ],
 )
 def test_evaluate_refuses_in_one_line(

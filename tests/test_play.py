@@ -22,6 +22,16 @@ def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others have a display or say so themselves")
+def test_without_a_display_nobody_plays(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    assert play.main(["--frames", "1"]) == 2
+    assert "expected a display to open a window on" in capsys.readouterr().err
+    assert play.main(["--level", "train"]) == 2
+    assert "--level: expected one level" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("no_screen")
 def test_keys_press_buttons_until_released(airstriker: str, tmp_path: Path) -> None:
     events = [

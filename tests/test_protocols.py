@@ -104,7 +104,7 @@ def test_full_budget_is_called_the_contests() -> None:
     ("arguments", "message"),
     [
         (["--protocol", "duel"], "invalid choice: 'duel'"),
-        (["--protocol", "contest", "--budget", "0"], "n_timesteps"),
+        (["--protocol", "contest", "--budget", "0"], "--budget: expected a whole"),
         (["--protocol", "contest", "-params", "gama:1"], "did you mean 'gamma'"),
         (["--protocol", "contest", "--levels", "Moon.Act1"], "unknown level"),
         (["--protocol", "contest", "--checkpoint", "best"], "no model best_model.zip"),

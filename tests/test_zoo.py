@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sonic_sb3 import share
 from sonic_sb3.bundles.contents import open_bundle
 from sonic_sb3.bundles.shown import describe
 from sonic_sb3.bundles.zoo_table import BEGIN, END, make_table, replace_table
@@ -32,3 +34,12 @@ def test_a_table_without_marks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="expected the marks"):
         replace_table("# README\n", "table")
     assert replace_table(f"a\n{BEGIN}\nold\n{END}\nb", "new") == f"a\n{BEGIN}\nnew\n{END}\nb"
+
+
+def test_a_folder_that_is_not_there_empties_no_table(tmp_path: Path, capsys: Any) -> None:
+    readme = tmp_path / "README.md"
+    text = f"{BEGIN}\nagents\n{END}\n"
+    readme.write_text(text)
+    assert share.main(["table", str(tmp_path / "nowhere"), "--write", str(readme)]) == 2
+    assert "nowhere: expected one with bundles" in capsys.readouterr().err
+    assert readme.read_text() == text

@@ -128,7 +128,13 @@ def read_rl_zoo3_run(path: Path, algo: str | None = None) -> TrainedAgent:
     :param algo: Where the folder's parent does not tell it.
     :raises SonicError: It is no such folder, or the agent is none that this package can build.
     """
-    algo = algo or path.resolve().parent.name
+    folder = path.resolve().parent.name
+    if algo is None and folder not in ALGORITHM_SETTINGS:
+        raise BundleError(
+            f"{path}: expected a run folder of rl-zoo3, LOGS/ALGO/ENV_k; {folder!r} is no "
+            "algorithm, and --algo does not name one"
+        )
+    algo = algo or folder
     check_algo(algo)
     env_id = path.resolve().name.rpartition("_")[0]
     find_game(env_id)

@@ -147,6 +147,7 @@ def _choose(names: list[str], name: str | None, address: str) -> str:
         return names[0]
     if name is None or name not in names:
         raise BundleError(
-            f"{address}: expected the name of a bundle that lies there, got {name}; it has {listed}"
+            f"{address}: expected the name of a bundle that lies there, got {name or 'none'}; "
+            f"it has {listed}"
         )
     return name

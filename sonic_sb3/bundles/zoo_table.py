@@ -24,6 +24,8 @@ def make_table(folder: Path) -> str:
     :param folder: With ``.sonic.zip`` files; bundles that are no agents are left out.
     :raises SonicError: A bundle may not be opened or contradicts itself.
     """
+    if not folder.is_dir():
+        raise BundleError(f"no folder {folder}: expected one with bundles, *{SUFFIX}")
     bundles = [open_bundle(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
     rows = [row for bundle in bundles if bundle.kind == "agent" for row in _rows(bundle)]
     if not rows:

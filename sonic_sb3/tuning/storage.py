@@ -63,7 +63,7 @@ def parse_storage_url(text: str) -> URL:
             raise StudyError("--storage: expected a file after sqlite:///, got none")
         return url
     if url.drivername not in _POSTGRESQL:
-        raise StudyError(f"--storage: {_EXPECTED}, got one of {url.drivername!r}")
+        raise StudyError(f"--storage: {_EXPECTED}, got one that begins with {url.drivername}")
     if "@" in (url.host or ""):
         raise StudyError(f"--storage: {_EXPECTED}; in a password @ is written %40")
     secrets = sorted(key for key in url.query if "password" in key and key != "password")
