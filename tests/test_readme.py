@@ -1,4 +1,4 @@
-"""What the README shows exists and works."""
+"""What the README and the pages it leads to show exists and works."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ from sonic_sb3.reward_terms import TERMS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = {path: path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+ALL = "\n".join(PAGES.values())
+SETTINGS = re.findall(r"```yaml\n(default:.*?)```", ALL, re.DOTALL)
 
 
 def test_commands_exist_and_take_the_options_shown() -> None:
-    lines = re.findall(r"python -m sonic_sb3\.(\w+)([^\n`#]*)", README)
-    assert len(lines) > 8
+    lines = re.findall(r"python -m sonic_sb3\.(\w+)([^\n`#]*)", ALL)
+    assert len(lines) > 40
     for name, rest in lines:
         options = set(re.findall(r"(?<!\S)(--?[a-z][\w-]*)", rest))
         text = help_of(name, rest)
@@ -65,26 +68,30 @@ def ask_for_help(main: Callable[[list[str]], int], *subcommand: str) -> str:
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`?make ([\w-]+)", README):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", ALL, re.MULTILINE):
         if target != "check":
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
     script = tmp_path / "example.py"
     script.write_text(code)
     subprocess.run([sys.executable, str(script)], check=True, cwd=tmp_path, timeout=300)
 
 
-@pytest.mark.parametrize("path", re.findall(r"`([\w/.]+/[\w.]+)`", README))
+@pytest.mark.parametrize("path", re.findall(r"`([\w/.-]+/[\w.-]+)`", ALL))
 def test_files_named_exist(path: str) -> None:
-    known = [ROOT / path, ROOT / "sonic_sb3" / path]
-    if not path.startswith(("logs/", "ENV/")):
+    known = [ROOT / path, ROOT / "sonic_sb3" / path, ROOT / f"{path}.sonic.zip"]
+    if not path.startswith(("logs/", "ENV/", "LOGS/")) and not re.search("[A-Z]{3}|^/", path):
         assert any(candidate.exists() for candidate in known), path
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n(default:.*?)```", README, re.DOTALL))
+def test_settings_are_shown() -> None:
+    assert SETTINGS
+
+
+@pytest.mark.parametrize("text", SETTINGS)
 def test_settings_shown_are_valid(text: str, tmp_path: Path) -> None:
     path = tmp_path / "ppo.yml"
     path.write_text(text)
@@ -92,13 +99,21 @@ def test_settings_shown_are_valid(text: str, tmp_path: Path) -> None:
 
 
 def test_terms_and_sets_named_exist() -> None:
-    section = README.split("## Your own reward")[1].split("\n## ")[0]
+    section = PAGES[ROOT / "docs" / "rewards.md"]
     for name in (*TERMS, *ACTION_SETS, *LEVEL_DRAWS):
         assert re.search(rf"`{name}`|: {name}[`\n]", section), name
     for name in re.findall(r"^\| `(\w+)`", section, re.MULTILINE):
         assert name in TERMS
 
 
-def test_pictures_exist() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / path).is_file(), path
+def test_pictures_and_pages_that_are_linked_exist() -> None:
+    for page, text in PAGES.items():
+        links = re.findall(r"\[[^]]*\]\(([^)#]+)\)", text)
+        for link in links:
+            assert link.startswith("https://") or (page.parent / link).is_file(), f"{page}: {link}"
+
+
+def test_every_experiment_is_listed() -> None:
+    text = PAGES[ROOT / "docs" / "experiments.md"]
+    for path in (ROOT / "experiments").glob("*/experiment.yml"):
+        assert f"| `{path.parent.name}` |" in text

@@ -186,8 +186,9 @@ def test_every_arm_of_theirs_is_known(path: Path) -> None:
     assert list(plans) == list(experiment.arms)
 
 
-def test_the_example_of_the_readme() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_example_of_the_docs() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (text,) = [block for block in blocks if "decision_rule" in block]
-    plans = make_plans(parse_experiment_text(text, "README"), Path())
+    plans = make_plans(parse_experiment_text(text, "docs"), Path())
     assert plans["wide"].hyperparameters != plans["narrow"].hyperparameters
