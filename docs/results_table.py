@@ -47,6 +47,24 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
             "minutes to 95 %": ("minutes_to_goal", _decimal),
         },
     ),
+    "a2c-ppo-borghi": (
+        {
+            "tuned-ppo": "PPO, `--conf-file tuned-ppo`",
+            "default-ppo": "PPO, the default settings",
+            "atari-ppo": "PPO, rl-zoo3's settings for Atari",
+            "borghi": "PPO, Borghi's settings, `--conf-file borghi-fast`",
+            "tutorial-ppo": "PPO, the tutorial's",
+            "openai-ppo": "PPO, OpenAI's baseline",
+            "tutorial-a2c": "A2C, the tutorial's",
+            "jerk": "JERK",
+        },
+        {
+            "completed": ("completion", _percent),
+            "way made": ("progress", _percent),
+            "timesteps to 95 %": ("timesteps_to_goal", _thousands),
+            "minutes to 95 %": ("minutes_to_goal", _decimal),
+        },
+    ),
     "airstriker": (
         {"ppo": "PPO, 200,000 timesteps", "random": "random actions"},
         {"score of an episode / 100": ("episode_return", _decimal)},

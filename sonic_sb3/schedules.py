@@ -70,7 +70,8 @@ def make_schedule(value: float | str, n_timesteps: int) -> Callable[[float], flo
     start = float(text.removeprefix("lin_"))
 
     def schedule(progress_remaining: float) -> float:
-        base = progress_remaining * start if is_linear else start
+        # SB3 counts whole rollouts: in one that goes beyond the end its progress is below 0.
+        base = max(0.0, progress_remaining) * start if is_linear else start
         if n_warmup == 0:
             return base
         return base * min(1.0, (1.0 - progress_remaining) * n_timesteps / n_warmup)

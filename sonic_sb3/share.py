@@ -81,6 +81,8 @@ def _main(argv: Sequence[str] | None) -> int:
 def _pack(args: argparse.Namespace) -> int:
     from sonic_sb3.bundles.packing import PackRequest, pack
 
+    if args.max_mb is not None and not args.max_mb > 0:  # before anything is played
+        raise SettingsError(f"--max-mb: expected above 0, got {args.max_mb}")
     request = PackRequest(
         source=Path(args.source),
         is_rl_zoo3=args.action == "import",

@@ -142,6 +142,7 @@ def resume(
     check_can_be_built(settings, hyperparameters)
     job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
+        manifest = folder.read_manifest()  # it may have been finished since
         if "finished_at" in manifest:
             raise RunFolderError(f"{folder.path} is finished: there is nothing to resume")
         if manifest.get("rom_sha1") != rom_sha1(settings.env):

@@ -51,6 +51,7 @@ def test_linear_schedule_goes_to_zero(tmp_path: Path) -> None:
     text = load_hyperparameters("ppo", conf_file=path).written()["learning_rate"]
     schedule = make_schedule(text, 1000)
     assert [schedule(p) for p in (1.0, 0.5, 0.0)] == [2.5e-4, 1.25e-4, 0.0]
+    assert schedule(-0.5) == 0.0, "in a rollout that goes beyond the end"
 
 
 def test_game_key_comes_before_default(tmp_path: Path) -> None:

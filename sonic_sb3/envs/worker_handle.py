@@ -146,6 +146,8 @@ class WorkerHandle:
         try:
             self._snapshot = self.receive()
             self._journal.clear()
+        except WorkerError:
+            raise  # it was given up: an old state would not fit the other workers'
         except SonicError as error:
             logger.warning("workers of these envs cannot be restarted: %s", error)
             self._journal = None
