@@ -31,7 +31,7 @@ import sonic_sb3.envs.planned_episodes  # noqa: F401
 from sonic_sb3.envs import emulator
 from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
-from sonic_sb3.envs.snapshots import UnknownStateError, restore_snapshot, take_snapshot
+from sonic_sb3.envs.snapshots import restore_snapshot, take_snapshot
 from sonic_sb3.errors import SettingsError
 
 EnvFn = Callable[[], gym.Env[Any, Any]]
@@ -267,23 +267,20 @@ def _die_with_parent() -> None:
 def _serve(pipe: Connection, group: EnvGroup) -> bool:
     """Answer one command. :returns: Whether to go on."""
     message = pipe.recv_bytes()
-    if message == STEP:
-        pipe.send_bytes(OK + pickle.dumps(group.step()))
-        return True
-    command, *args = pickle.loads(message)
+    command, *args = ("step",) if message == STEP else pickle.loads(message)
     if command == "close":
         return False
     if command == "attach":
         group.attach(args[0], reduction.recv_handle(pipe))
-        result = None
+        pipe.send_bytes(OK + pickle.dumps(None))
+        return True
+    try:
+        answer = OK + pickle.dumps(getattr(group, command)(*args))
+    except Exception as error:
+        # An action or question that the envs refuse says nothing against the envs.
+        _send_failure(pipe, error)
     else:
-        try:
-            result = getattr(group, command)(*args)
-        except (AttributeError, TypeError, UnknownStateError) as error:
-            # A question that the envs cannot answer says nothing against the envs.
-            _send_failure(pipe, error)
-            return True
-    pipe.send_bytes(OK + pickle.dumps(result))
+        pipe.send_bytes(answer)
     return True
 
 

@@ -42,6 +42,10 @@ _CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
 _known_proofs: dict[str, ProofResult] = {}
 
 
+class _GivenUpError(WorkerError):
+    """A worker that is gone for good."""
+
+
 class _LostWorkerError(Exception):
     """The process died, or did not answer in time."""
 
@@ -146,8 +150,8 @@ class WorkerHandle:
         try:
             self._snapshot = self.receive()
             self._journal.clear()
-        except WorkerError:
-            raise  # it was given up: an old state would not fit the other workers'
+        except _GivenUpError:
+            raise  # its old state would not fit the other workers'
         except SonicError as error:
             logger.warning("workers of these envs cannot be restarted: %s", error)
             self._journal = None
@@ -259,7 +263,7 @@ class WorkerHandle:
     def _restart(self, lost: _LostWorkerError) -> Any:
         """Start anew until it works. :returns: The answer to the journal's last command."""
         if self._journal is None:
-            raise WorkerError(f"the worker of {self._names} {lost} and cannot be restarted")
+            raise _GivenUpError(f"the worker of {self._names} {lost} and cannot be restarted")
         for attempt in range(MAX_RESTARTS_IN_A_ROW):
             if attempt > 0:
                 # A fork server that was killed refuses until it is seen to be gone, which on a busy
@@ -278,7 +282,7 @@ class WorkerHandle:
                 lost = lost_again
             finally:
                 self._patience = 1
-        raise WorkerError(
+        raise _GivenUpError(
             f"the worker of {self._names} {lost}; given up after {MAX_RESTARTS_IN_A_ROW} restarts "
             "in a row; what it printed last stands above"
         )

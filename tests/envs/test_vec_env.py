@@ -137,6 +137,23 @@ def test_returned_arrays_are_the_callers(airstriker: str) -> None:
     venv.close()
 
 
+def test_what_was_refused_does_not_stay(airstriker: str) -> None:
+    """A level that is not there and an action that is none; then all is well, without a restart."""
+    again = SonicVecEnv(make_env_fns(airstriker)[:1])
+    again.reset()
+    again.set_options({"level": "Moon"})
+    with pytest.raises(UnknownNameError, match="Moon"):
+        again.reset()
+    with pytest.raises(WorkerError, match="IndexError"):
+        again.step(np.array([99]))
+    again.set_options()
+    again.reset()
+    obs, _, _, _ = again.step(np.array([0]))
+    assert obs.any()
+    assert again.n_restarts == 0
+    again.close()
+
+
 def test_failing_env_tells_why() -> None:
     def fail() -> Any:
         raise ZeroDivisionError("on purpose")
