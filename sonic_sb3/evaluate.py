@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from sonic_sb3.algorithm_settings import Hyperparameters
 
 
+# What a command is about, and the options that mean something to some of that alone.
+_KINDS = {
+    "contest": "--protocol contest with it",
+    "zero-shot": "--protocol zero-shot with it",
+    "episodes": "a RUN or bundle, without --protocol",
+    "baseline": "random or right",
+}
+_MEANT_FOR = {
+    "budget": ("contest",),
+    "hyperparams": ("contest",),
+    "conf_file": ("contest",),
+    "n_episodes": ("zero-shot", "episodes", "baseline"),
+    "checkpoint": ("contest", "zero-shot", "episodes"),
+    "deterministic": ("episodes",),
+    "video": ("episodes", "baseline"),
+}
+
+
 def _make_parser() -> Parser:
     parser = make_parser("evaluate", "Play episodes with a trained agent under sticky frame skip.")
     add = parser.add_argument
@@ -125,23 +143,6 @@ def _check_options(args: argparse.Namespace) -> None:
         path = getattr(args, option)
         if path and not Path(path).parent.is_dir():
             raise SettingsError(f"--{option}: there is no folder {Path(path).parent} for {path}")
-
-
-_KINDS = {
-    "contest": "--protocol contest with it",
-    "zero-shot": "--protocol zero-shot with it",
-    "episodes": "a RUN or bundle, without --protocol",
-    "baseline": "random or right",
-}
-_MEANT_FOR = {
-    "budget": ("contest",),
-    "hyperparams": ("contest",),
-    "conf_file": ("contest",),
-    "n_episodes": ("zero-shot", "episodes", "baseline"),
-    "checkpoint": ("contest", "zero-shot", "episodes"),
-    "deterministic": ("episodes",),
-    "video": ("episodes", "baseline"),
-}
 
 
 def _run_protocol(args: argparse.Namespace) -> int:

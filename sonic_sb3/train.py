@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sonic_sb3.settings import TrainSettings
 
 
+# Options that a run may go on with: they change nothing in it.
+_WITH_RESUME = ("resume", "progress", "on_full_disk", "verbose")
+
+
 def _make_parser() -> Parser:
     parser = make_parser("train", "Train an agent and leave everything about it in a run folder.")
     add = parser.add_argument
@@ -110,10 +114,6 @@ def _check_resume(args: argparse.Namespace) -> None:
             f"{', '.join('--' + name.replace('_', '-') for name in others)} with it; begin another "
             f"run with its weights by -i {args.resume}"
         )
-
-
-# Options that a run may go on with: they change nothing in it.
-_WITH_RESUME = ("resume", "progress", "on_full_disk", "verbose")
 
 
 def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparameters]:

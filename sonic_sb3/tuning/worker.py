@@ -172,15 +172,15 @@ class _Worker:
 
     def _run(self, lease: Lease, trial: Trial) -> None:
         import optuna
-        from optuna.exceptions import StorageInternalError
         from optuna.trial import TrialState
-        from sqlalchemy.exc import SQLAlchemyError
+
+        from sonic_sb3.tuning.storage import STORAGE_ERRORS
 
         try:
             value = self._make_run(lease, trial).run()
         except optuna.TrialPruned:
             self._tell(lease, trial, None, TrialState.PRUNED)
-        except (StorageInternalError, SQLAlchemyError, EOFError, ConnectionError):
+        except (*STORAGE_ERRORS, EOFError, ConnectionError):
             # The database or a process went away, which is not the trial's fault: this worker ends
             # and another one goes on with it.
             raise

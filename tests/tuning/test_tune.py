@@ -54,6 +54,12 @@ def options(logs: Path, name: str = "small") -> list[str]:
     return [*argv, "-params", *SMALL]
 
 
+def write_hot_space(logs: Path) -> None:
+    """Half of its learning rates make weights NaN."""
+    hot = {"kind": "categorical", "choices": [1.0e-4, 1.0e30]}
+    (logs / "space.yml").write_text(yaml.safe_dump({"learning_rate": hot}))
+
+
 def place_of(logs: Path) -> StudyPlace:
     url = parse_storage_url(f"sqlite:///{logs}/tune/small/study.db")
     return StudyPlace(url, "small", logs / "tune" / "small")
@@ -345,9 +351,7 @@ def test_later_trials_are_named_beside_confirmed_ones(campaign: Path, tmp_path: 
 def test_a_trial_that_fails_does_not_end_the_study(tmp_path: Path, capsys: Any) -> None:
     """A learning rate that makes weights NaN: failed trials do not count, five in a row end it."""
     argv = ["--n-trials", "2", "--top", "0", "--sampler", "random", *options(tmp_path)]
-    space = tmp_path / "space.yml"
-    hot = {"kind": "categorical", "choices": [1.0e-4, 1.0e30]}
-    space.write_text(yaml.safe_dump({"learning_rate": hot}))
+    write_hot_space(tmp_path)
     assert tune.main(argv) == 0
     trials = open_small(tmp_path).trials()
     counted = [t for t in trials if t.state == TrialState.COMPLETE]
@@ -363,9 +367,7 @@ def test_a_trial_that_fails_does_not_end_the_study(tmp_path: Path, capsys: Any) 
 def test_a_candidate_that_always_fails_ends_last(tmp_path: Path, capsys: Any) -> None:
     """The same point with the same seed fails again, so a confirmation must not wait for it."""
     argv = ["--n-trials", "1", "--top", "0", "--sampler", "random", *options(tmp_path)]
-    space = tmp_path / "space.yml"
-    hot = {"kind": "categorical", "choices": [1.0e-4, 1.0e30]}
-    space.write_text(yaml.safe_dump({"learning_rate": hot}))
+    write_hot_space(tmp_path)
     assert tune.main(argv) == 0
     study = open_small(tmp_path)
     (cold,) = [t for t in study.trials() if t.state == TrialState.COMPLETE]
@@ -381,10 +383,7 @@ def test_a_candidate_that_always_fails_ends_last(tmp_path: Path, capsys: Any) ->
     again += ["--top", "2", "--confirm-seeds", "2"]
     assert tune.main(again) == 0
     out = capsys.readouterr().out
-    place = StudyPlace(
-        parse_storage_url(f"sqlite:///{tmp_path}/tune/small/study.db"), "small", space
-    )
-    confirmation = find_confirmation(study, place)
+    confirmation = find_confirmation(study, place_of(tmp_path))
     contenders = rank(study, confirmation)
     assert [c.candidate.trial for c in contenders] == [cold.number, len(study.trials()) - 1]
     assert [c.n_failed for c in contenders] == [0, 2]
