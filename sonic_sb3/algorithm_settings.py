@@ -57,7 +57,7 @@ class EnvKwargs(StrictSettings):
     """Keyword arguments of :func:`sonic_sb3.make_env`."""
 
     level: str | list[str] | None = None
-    level_draw: Literal["pinned", "uniform", "unsolved"] = "pinned"
+    level_draw: Literal["pinned", "in_turn", "uniform", "unsolved"] = "pinned"
     actions: Annotated[str | list[Any] | None, BeforeValidator(_check_actions)] = None
     frame_skip: Annotated[Count, Field(le=60)] = 4
     sticky_prob: Fraction = 0.25
@@ -193,6 +193,14 @@ class OnPolicyHyperparameters(LearningHyperparameters):
     normalize_advantage: bool = True
 
 
+def _check_last_minibatch(n_rollout: int, batch_size: int) -> None:
+    if n_rollout % batch_size == 1:
+        raise ValueError(
+            f"batch_size: the last of {n_rollout} timesteps in batches of {batch_size} is alone, "
+            "expected at least 2, advantages are normalised over them"
+        )
+
+
 def _check_minibatch(n_steps: int, n_envs: int, batch_size: int) -> None:
     n_rollout = n_steps * n_envs
     if batch_size > n_rollout:
@@ -229,6 +237,12 @@ class RecurrentPPOHyperparameters(PPOHyperparameters):
     n_steps: Count = 128
     batch_size: Count = 128
 
+    @model_validator(mode="after")
+    def _check_last_batch(self) -> Self:
+        if self.normalize_advantage:  # which PPO leaves out for a single one
+            _check_last_minibatch(self.n_steps * self.n_envs, self.batch_size)
+        return self
+
 
 class A2CHyperparameters(OnPolicyHyperparameters):
     """Of ``stable_baselines3.A2C``."""
@@ -237,6 +251,15 @@ class A2CHyperparameters(OnPolicyHyperparameters):
     use_rms_prop: bool = True
     rms_prop_eps: Positive = 1e-5
     normalize_advantage: bool = False
+
+    @model_validator(mode="after")
+    def _check_rollout(self) -> Self:
+        if self.normalize_advantage and self.n_steps * self.n_envs < 2:
+            raise ValueError(
+                "n_steps: expected n_steps x n_envs of at least 2, advantages are normalised over "
+                "them"
+            )
+        return self
 
 
 class ReusingA2CHyperparameters(A2CHyperparameters):
@@ -249,6 +272,8 @@ class ReusingA2CHyperparameters(A2CHyperparameters):
     @model_validator(mode="after")
     def _check_batch(self) -> Self:
         _check_minibatch(self.n_steps, self.n_envs, self.batch_size)
+        if self.normalize_advantage:
+            _check_last_minibatch(self.n_steps * self.n_envs, self.batch_size)
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import select
@@ -94,6 +95,14 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
         return 128 + signal.SIGPIPE  # they have seen enough, as `head` does
     except SonicError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(
+            f"error: expected a path, got one that is too long: {error.filename!r:.200}",
+            file=sys.stderr,
+        )
         return 2
     except StoppedBySignal as stop:
         print(f"stopped by {stop}; `--resume RUN` goes on with a training run", file=sys.stderr)

@@ -48,7 +48,7 @@ def _make_parser() -> Parser:
     )
     add("--env", default=None, help="game, for random and right (default: the free game)")
     add("--levels", nargs="+", default=None, help="levels (default: those of training)")
-    add("--seed", type=whole(0), default=0, help="episode k gets seed + k")
+    add("--seed", type=whole(0, 2**31 - 1), default=0, help="episode k gets seed + k")
     add("--deterministic", action="store_true", help="take the most probable action")
     add("--checkpoint", default=None, help="'best' or a number of timesteps (default: the last)")
     add(
@@ -146,6 +146,8 @@ def _check_options(args: argparse.Namespace) -> None:
 
 
 def _run_protocol(args: argparse.Namespace) -> int:
+    import torch
+
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.games import resolve_levels
     from sonic_sb3.hyperparams import parse_overrides
@@ -154,8 +156,11 @@ def _run_protocol(args: argparse.Namespace) -> int:
     from sonic_sb3.runs import load_run
 
     run = load_run(args.run)
+    _check_env(args, run.settings.env)
     find_rom(run.settings.env)
     levels = resolve_levels(run.settings.env, args.levels or "test")
+    num_threads = args.num_threads or run.settings.num_threads
+    torch.set_num_threads(num_threads)
     if args.protocol == "zero-shot":
         result = run_zero_shot(run, levels, args.n_episodes or 100, args.seed, args.checkpoint)
     else:
@@ -168,6 +173,7 @@ def _run_protocol(args: argparse.Namespace) -> int:
             overrides=overrides,
             seed=args.seed,
             checkpoint=args.checkpoint,
+            num_threads=num_threads,
         )
         result = run_contest(plan, report=lambda line: print(line, flush=True))
     print(format_result(result))
@@ -206,8 +212,7 @@ def _open_bundle(args: argparse.Namespace, path: Path) -> tuple[Actor, _Subject]
 
     bundle = open_bundle(path)
     agent = bundle.agent
-    if args.env not in (None, agent.env):
-        raise SettingsError(f"--env: {args.run} was trained on {agent.env}")
+    _check_env(args, agent.env)
     if args.checkpoint is not None:
         raise SettingsError("--checkpoint: a bundle holds one agent, expected no choice")
     find_rom(agent.env)
@@ -232,13 +237,17 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
             "what `python -m sonic_sb3.train` or `share` made, or random, or right"
         )
     run = load_run(args.run)
-    if args.env not in (None, run.settings.env):
-        raise SettingsError(f"--env: {args.run} was trained on {run.settings.env}")
+    _check_env(args, run.settings.env)
     find_rom(run.settings.env)
     levels = resolve_levels(run.settings.env, args.levels or run.settings.levels)
     torch.set_num_threads(args.num_threads or run.settings.num_threads)
     actor = make_actor(run.load_policy(args.checkpoint))
     return actor, _Subject(run.settings.env, levels, run.hyperparameters, run.folder.path)
+
+
+def _check_env(args: argparse.Namespace, env_id: str) -> None:
+    if args.env not in (None, env_id):
+        raise SettingsError(f"--env: {args.run} was trained on {env_id}, got {args.env}")
 
 
 def _open_baseline(args: argparse.Namespace) -> tuple[Actor, _Subject]:

@@ -9,6 +9,7 @@ arrays' bytes, and a checksum of all before it.
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.strange_files import read_file
+from sonic_sb3.machine import free_memory_bytes
+from sonic_sb3.strange_files import open_plain_file, read_file
 
 _MAGIC = b"sonic_sb3 data 1\n"
 _DTYPES = frozenset(
@@ -26,7 +28,6 @@ _DTYPES = frozenset(
     for size in sizes
 ) | {"bool", "float32", "float64"}
 _MAX_HEAD_BYTES = 64_000_000
-_MAX_BYTES = 64_000_000_000  # a replay buffer may be among the data
 
 
 def save_data(path: Path, data: Any) -> None:
@@ -55,13 +56,16 @@ def load_data(path: Path) -> Any:
     :param path: The file.
     :raises RunFolderError: It is missing, cut off, changed or something else.
     """
+    start = len(_MAGIC) + 8
     try:
-        content = read_file(path, _MAX_BYTES)
+        with open_plain_file(path) as file:
+            is_ours = file.read(len(_MAGIC)) == _MAGIC
+            n_bytes = os.fstat(file.fileno()).st_size
+        if not is_ours or n_bytes < start + 4:
+            raise RunFolderError(f"{path}: expected a file that this version of sonic_sb3 wrote")
+        content = read_file(path, free_memory_bytes())
     except OSError as error:
         raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
-    start = len(_MAGIC) + 8
-    if len(content) < start + 4 or not content.startswith(_MAGIC):
-        raise RunFolderError(f"{path}: expected a file that this version of sonic_sb3 wrote")
     if zlib.crc32(memoryview(content)[:-4]) != int.from_bytes(content[-4:], "little"):
         raise RunFolderError(f"{path}: expected a whole file, it is cut off or damaged (checksum)")
     n_head = int.from_bytes(content[len(_MAGIC) : start], "little")

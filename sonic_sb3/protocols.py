@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
 
 from sonic_sb3.actors import make_actor
 from sonic_sb3.algorithm_settings import EnvKwargs, Hyperparameters, LearningHyperparameters
@@ -23,13 +24,38 @@ from sonic_sb3.hyperparams import load_hyperparameters, override_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import Run, load_run
-from sonic_sb3.settings import TrainSettings
+from sonic_sb3.settings import TrainSettings, default_n_workers
 from sonic_sb3.training import resume, train
 from sonic_sb3.training_job import Output
 
 CONTEST_TIMESTEPS = 1_000_000
 # What the contest prescribes about the env; everything else is the agent's own affair.
 _CONTEST_ENV = ("frame_skip", "sticky_prob", "noop_max", "max_episode_steps")
+
+
+class StopAtBudget(BaseCallback):
+    """
+    Ends training in the middle of a rollout: what is played beyond the budget must not count.
+
+    :param n_timesteps: The budget; with several envs the last timesteps that one step of all of
+        them would exceed are not played.
+    """
+
+    name = "stop_at_budget"
+
+    def __init__(self, n_timesteps: int) -> None:
+        super().__init__()
+        self._n_timesteps = n_timesteps
+
+    def _on_step(self) -> bool:
+        return self.num_timesteps + self.training_env.num_envs <= self._n_timesteps
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """It remembers nothing."""
+        return {}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """It remembers nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +67,7 @@ class ContestPlan:
     :param hyperparameters: To learn with; ``n_timesteps`` is the budget of each level.
     :param levels: The levels.
     :param seed: Of each level's training.
+    :param num_threads: Of torch.
     :param checkpoint: Of ``run``: ``None`` for the last, ``best``, or a number of timesteps.
     """
 
@@ -48,6 +75,7 @@ class ContestPlan:
     hyperparameters: Hyperparameters
     levels: Sequence[str]
     seed: int
+    num_threads: int
     checkpoint: str | None = None
 
     @property
@@ -67,6 +95,7 @@ def plan_contest(
     overrides: Mapping[str, Any] | None = None,
     seed: int = 0,
     checkpoint: str | None = None,
+    num_threads: int | None = None,
 ) -> ContestPlan:
     """
     Settle what the agent learns with on each level.
@@ -78,6 +107,7 @@ def plan_contest(
     :param overrides: Single ones to replace.
     :param seed: Of each level's training.
     :param checkpoint: As for :class:`ContestPlan`.
+    :param num_threads: Of torch; ``None`` for as many as ``run`` had.
     :raises SonicError: A hyperparameter is wrong.
     """
     settings = run.settings
@@ -88,7 +118,8 @@ def plan_contest(
         entry = run.hyperparameters.written()
         entry.pop("stages", None)  # a curriculum is for other levels
         hyperparameters = override_hyperparameters(settings.algo, entry, changes, "options")
-    return ContestPlan(run, hyperparameters, levels, seed, checkpoint)
+    num_threads = num_threads or settings.num_threads
+    return ContestPlan(run, hyperparameters, levels, seed, num_threads, checkpoint)
 
 
 def check_has_scores(env_id: str) -> None:
@@ -105,8 +136,8 @@ def run_contest(plan: ContestPlan, report: Callable[[str], None]) -> dict[str, A
     """
     Let the agent learn on each level, and average over all episodes of that learning.
 
-    No early reset, no save states. A level that is finished is not trained again, one that was
-    interrupted goes on.
+    No early reset, no save states, nothing beyond the budget. A level that is finished is not
+    trained again, one that was interrupted goes on.
 
     :param plan: What to do.
     :param report: Is told, in a line, what is being done.
@@ -223,10 +254,11 @@ def _train_on(plan: ContestPlan, level: str, report: Callable[[str], None]) -> R
     settings = _level_settings(plan, level)
     logs = plan.folder / level
     output = Output(log_folder=logs)
+    callbacks = [StopAtBudget(settings.n_timesteps)]
     existing = sorted((logs / settings.algo).glob(f"{settings.env}_*/manifest.json"))
     if not existing:
         report(f"{level}: {settings.n_timesteps:,} timesteps")
-        return train(settings, plan.hyperparameters, output)[0]
+        return train(settings, plan.hyperparameters, output, callbacks)[0]
     run = load_run(existing[-1].parent)
     if run.hyperparameters != plan.hyperparameters or not _begins_alike(plan, run):
         raise RunFolderError(
@@ -235,7 +267,7 @@ def _train_on(plan: ContestPlan, level: str, report: Callable[[str], None]) -> R
         )
     if "finished_at" not in run.folder.read_manifest():
         report(f"{level}: goes on")
-        resume(run.folder, output)
+        resume(run.folder, output, callbacks)
     return run.folder
 
 
@@ -254,8 +286,8 @@ def _level_settings(plan: ContestPlan, level: str) -> TrainSettings:
         levels=(level,),
         n_timesteps=plan.hyperparameters.n_timesteps,
         seed=plan.seed,
-        num_threads=source.num_threads,
-        n_workers=plan.hyperparameters.n_envs,
+        num_threads=plan.num_threads,
+        n_workers=default_n_workers(plan.hyperparameters.n_envs),
         device=source.device,
         eval_freq=-1,
         eval_episodes=0,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sonic_sb3.game_facts import Game
 
 _WIDTH = 100
+_MAX_OTHERS_SHOWN = 20
 
 
 def _make_parser() -> Parser:
@@ -77,9 +78,14 @@ def _import(args: argparse.Namespace) -> None:
 
     n_files = n_roms = 0
     for verdict in import_roms(args.paths):
-        print(f"{verdict.source}: {verdict.message}", flush=True)
         n_files += 1
         n_roms += verdict.game_id is not None
+        # A folder of downloads holds thousands of files that are none.
+        if verdict.game_id is not None or n_files - n_roms <= _MAX_OTHERS_SHOWN:
+            print(f"{verdict.source}: {verdict.message}", flush=True)
+    n_others = n_files - n_roms - _MAX_OTHERS_SHOWN
+    if n_others > 0:
+        print(f"and {n_others} more files that are none of the catalogue's ROMs")
     if n_roms == 0:
         raise RomError(
             f"none of {n_files} files is a ROM of the catalogue: "

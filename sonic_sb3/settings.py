@@ -14,6 +14,7 @@ from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo
 from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
 
+_MAX_WORKERS = 1024
 Frequency = Annotated[int, BeforeValidator(not_bool), Field(ge=-1, le=10**12)]
 
 
@@ -33,7 +34,7 @@ class TrainSettings(StrictSettings):
     n_timesteps: Count
     seed: Annotated[int, BeforeValidator(not_bool), Field(ge=0, lt=2**31)]
     num_threads: Annotated[Count, Field(le=1024)]
-    n_workers: Annotated[Count, Field(le=1024)]
+    n_workers: Annotated[Count, Field(le=_MAX_WORKERS)]
     device: str = "auto"
     eval_freq: Frequency = 50_000
     eval_episodes: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=100_000)] = 10
@@ -42,6 +43,11 @@ class TrainSettings(StrictSettings):
     init_run: str | None = None
     init_checkpoint: str | None = None
     stage_levels: tuple[tuple[str, ...], ...] = ()
+
+
+def default_n_workers(n_envs: int) -> int:
+    """A process per env, as far as there may be so many."""
+    return min(n_envs, _MAX_WORKERS)
 
 
 def draw_seed() -> int:

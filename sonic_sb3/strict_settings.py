@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -68,8 +68,15 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
 
 def _known_keys(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        nested = kind.model_fields[str(part)].annotation
-        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+        if isinstance(part, int):  # the place in a list, whose kind is known by now
+            continue
+        annotation = kind.model_fields[part].annotation
+        nested = [
+            candidate
+            for candidate in (annotation, *get_args(annotation))
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+        ]
+        if not nested:
             break
-        kind = nested
+        kind = nested[0]
     return list(kind.model_fields)

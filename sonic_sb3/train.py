@@ -123,7 +123,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, parse_overrides
     from sonic_sb3.machine import default_num_threads
     from sonic_sb3.rom_files import find_rom
-    from sonic_sb3.settings import TrainSettings, draw_seed
+    from sonic_sb3.settings import TrainSettings, default_n_workers, draw_seed
     from sonic_sb3.strict_settings import validate
 
     env_id = find_game(args.env or default_game_id()).id
@@ -154,7 +154,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
             "n_timesteps": hyperparameters.n_timesteps,
             "seed": draw_seed() if args.seed is None else args.seed,
             "num_threads": args.num_threads or default_num_threads(),
-            "n_workers": args.n_workers or hyperparameters.n_envs,
+            "n_workers": args.n_workers or default_n_workers(hyperparameters.n_envs),
             "device": args.device,
             "eval_freq": args.eval_freq,
             "eval_episodes": args.eval_episodes,

@@ -119,6 +119,8 @@ def test_unwritable_log_folder(tmp_path: Path, capsys: Any) -> None:
         (["."], "is no run folder"),
         ([".", "-n", "0"], "--n-episodes"),
         ([".", "--seed", "-1"], "--seed"),
+        ([".", "--protocol", "contest", "--seed", "3000000000"], "--seed: expected"),
+        (["a" * 5000], "got one that is too long"),
         (["random", "--num-threads", "-1"], "--num-threads"),
         (
             ["random", "--checkpoint", "best"],

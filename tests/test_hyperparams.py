@@ -79,6 +79,11 @@ def test_game_key_comes_before_default(tmp_path: Path) -> None:
         ({"n_steps": True}, "n_steps: expected a number, got True"),
         ({"n_timesteps": 0}, "n_timesteps: .*greater than or equal to 1, got 0"),
         ({"batch_size": 10**6}, "batch_size: expected at most n_steps x n_envs = 2048"),
+        ({"stages": [{"levels": "train", "n_timesteps": 5, "seed": 1}]}, "'seed'.*n_timesteps"),
+        (
+            {"stages": [{"levels": "train", "n_timesteps": 5, "env_kwargs": {"noops": 1}}]},
+            "stages: 0: env_kwargs: unknown key 'noops': did you mean 'noop_max'",
+        ),
         ({"env_kwargs": {"sticky_prob": 2}}, "env_kwargs.sticky_prob"),
         ({"env_kwargs": "dict(level='x')"}, "env_kwargs"),
         ({"env_kwargs": {"actions": "contest8"}}, "env_kwargs.actions: .*'contest7'"),
@@ -104,6 +109,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], message:
         load_hyperparameters("ppo", conf_file=path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("algo", "settings"),
+    [
+        ("ppo_lstm", {"n_envs": 1, "n_steps": 129, "batch_size": 64}),
+        ("a2c_reuse", {"n_envs": 3, "n_steps": 43, "batch_size": 64, "normalize_advantage": True}),
+        ("a2c", {"n_envs": 1, "n_steps": 1, "normalize_advantage": True}),
+    ],
+)
+def test_advantages_of_one_timestep_cannot_be_normalised(
+    algo: str, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingsError, match=r"expected .*at least 2, advantages are normalised"):
+        load_hyperparameters(algo, overrides=settings)
+    load_hyperparameters(algo, overrides={**settings, "normalize_advantage": False})
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,23 @@ def test_contest_protocol(
     assert "was begun with other settings" in capsys.readouterr().err
 
 
+def test_nothing_beyond_the_budget_counts(trained: Path, tmp_path: Path, capsys: Any) -> None:
+    """A rollout of 48 timesteps with two envs, and a budget of 101: episodes of 20 timesteps."""
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    argv = [str(run), "--protocol", "contest", "--budget", "101", "--num-threads", "2"]
+    argv += ["-params", "n_steps:24", "--levels", "QuarryZone.Act3"]
+    assert evaluate.main(argv) == 0
+    (row,) = json.loads((run / "contest_101_seed0" / "result.json").read_text())["levels"].values()
+    assert row["n_timesteps"] == 100
+    assert row["n_episodes"] == 4
+    manifest = json.loads((run / row["run"] / "manifest.json").read_text())
+    assert manifest["settings"]["num_threads"] == 2
+    capsys.readouterr()
+    assert evaluate.main([*argv, "--env", "Airstriker-Genesis-v0"]) == 2
+    assert f"was trained on {GAME}, got Airstriker" in capsys.readouterr().err
+
+
 def test_zero_shot_protocol(trained: Path, tmp_path: Path, capsys: Any) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)

@@ -272,6 +272,20 @@ def test_one_line_a_file_and_the_rom_among_them(tmp_path: Path, home: Path, caps
 
 
 @pytest.mark.usefixtures("made_up")
+def test_a_folder_of_other_things_is_summed_up(tmp_path: Path, home: Path, capsys: Any) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number:02}.txt").write_text("text")
+    (folder / "99.md").write_bytes(ROM)
+    assert roms.main(["import", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 22
+    assert "99.md: Made Up, imported" in lines[-2]
+    assert lines[-1] == "and 30 more files that are none of the catalogue's ROMs"
+
+
+@pytest.mark.usefixtures("made_up")
 def test_a_path_that_does_not_exist_imports_nothing(
     tmp_path: Path, home: Path, capsys: Any
 ) -> None:

@@ -66,9 +66,7 @@ def make_agent_card(facts: CardFacts, levels: Mapping[str, Summary]) -> str:
         f"An agent for `{facts.env}`, trained with {facts.algo.upper()} for "
         f"{facts.n_timesteps_trained:,} timesteps{_minutes(facts.training_s)} by sonic_sb3.",
         "",
-        "| level | completed | 95 % interval | seconds when completed | episodes |",
-        "|---|---|---|---|---|",
-        *(_row(level, summary) for level, summary in levels.items()),
+        *_table(levels),
         "",
         "Episodes under sticky frame skip, each with a seed of its own, played with the weights as "
         f"they lie here ({facts.dtype}). `{_VERIFY}` plays them again.",
@@ -133,6 +131,11 @@ def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summ
             f"{source}: its model-index claims other figures than {name}'s episodes; expected "
             "those of evaluation.json"
         )
+    if "\n".join(["", *_table(levels), "", ""]) not in content.decode():
+        raise BundleError(
+            f"{source}: its table claims other figures than {name}'s episodes; expected those of "
+            "evaluation.json"
+        )
 
 
 def _results(env_id: str, levels: Mapping[str, Summary]) -> list[dict[str, Any]]:
@@ -166,6 +169,14 @@ def _metric(name: str, value: float | str) -> dict[str, Any]:
 
 def _minutes(seconds: float | None) -> str:
     return "" if seconds is None else f" ({seconds / 60:.0f} minutes)"
+
+
+def _table(levels: Mapping[str, Summary]) -> list[str]:
+    return [
+        "| level | completed | 95 % interval | seconds when completed | episodes |",
+        "|---|---|---|---|---|",
+        *(_row(level, summary) for level, summary in levels.items()),
+    ]
 
 
 def _row(level: str, summary: Summary) -> str:

@@ -14,7 +14,7 @@ import yaml
 from stable_baselines3.common.policies import BasePolicy
 
 from sonic_sb3.actors import make_actor
-from sonic_sb3.algorithm_settings import Hyperparameters
+from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
 from sonic_sb3.bundles.card import CardFacts, make_agent_card
 from sonic_sb3.bundles.claims import Claims
 from sonic_sb3.bundles.contents import (
@@ -132,6 +132,11 @@ def pack_agent(agent: TrainedAgent, options: PackOptions) -> dict[str, bytes]:
     """
     name = options.name or default_name(agent.algo, agent.env, agent.levels)
     check_bundle_name(name)
+    if not isinstance(agent.hyperparameters, LearningHyperparameters):
+        raise BundleError(
+            f"{agent.algo} learns no network, there is nothing to pack; expected an agent with "
+            "weights"
+        )
     weights = pack_weights(agent.policy, options.dtype)
     load_weights(agent.policy, weights, WEIGHTS)
     torch.set_num_threads(agent.num_threads)

@@ -30,6 +30,7 @@ from sonic_sb3.plain_yaml import ODD_VALUES, parse_mapping
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import RunFolder, create_run_folder
 from sonic_sb3.runs import make_policy, observation_space
+from sonic_sb3.strange_files import read_file
 from sonic_sb3.strict_settings import validate
 
 _OUR_POLICY = "sonic_sb3.policies.SonicPolicy"
@@ -223,9 +224,8 @@ _Rl3ConfigLoader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tu
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_CONFIG_BYTES:
-            raise BundleError(f"{path}: expected at most {_MAX_CONFIG_BYTES:,} bytes")
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Rl3ConfigLoader)
+        text = read_file(path, _MAX_CONFIG_BYTES).decode()
+        data = yaml.load(text, Loader=_Rl3ConfigLoader)
     except OSError as error:
         raise BundleError(
             f"cannot read {path}: {error.strerror}; expected a run folder of rl-zoo3"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sonic_sb3.action_sets import ACTION_SETS, ActionSet
 from sonic_sb3.errors import SettingsError, unknown_name
-from sonic_sb3.games import BUTTONS
+from sonic_sb3.games import BUTTONS, FRAMES_PER_SECOND
 
 CONTEST_ACTIONS = tuple(action.holds[0].buttons for action in ACTION_SETS["contest7"])
 
@@ -125,6 +125,9 @@ class StochasticFrameSkip(gym.Wrapper[Any, Any, Any, Any]):
             raise SettingsError(f"expected a sticky probability in 0..1, got {stickprob}")
         self.n = n
         self.stickprob = stickprob
+        # A video has a picture per timestep.
+        frames_per_second = env.metadata.get("render_fps", FRAMES_PER_SECOND)
+        self.metadata = {**env.metadata, "render_fps": frames_per_second / n}
         self._held_action: Any = None
         self._run_frames = getattr(env, "run_frames", None)
 

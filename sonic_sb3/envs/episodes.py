@@ -12,7 +12,7 @@ from sonic_sb3.envs.actions import MacroDiscretizer
 from sonic_sb3.envs.game_env import GameEnv
 from sonic_sb3.errors import SettingsError, unknown_name
 
-LEVEL_DRAWS = ("pinned", "uniform", "unsolved")
+LEVEL_DRAWS = ("pinned", "in_turn", "uniform", "unsolved")
 
 
 class RandomNoops(gym.Wrapper[Any, Any, Any, Any]):
@@ -86,10 +86,10 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
     """
     Draws the level of each episode.
 
-    :data:`LEVEL_DRAWS`: ``uniform``, all alike; ``unsolved``, by how often an episode on the level
-    failed among the last :data:`N_REMEMBERED` of this env (a level not played yet counts as never
-    solved, one always solved keeps a tenth of the weight, so that it is not forgotten). Each env
-    remembers for itself. Draws come from a generator of its own.
+    :data:`LEVEL_DRAWS`: ``in_turn``, one after the other; ``uniform``, all alike; ``unsolved``, by
+    how often an episode on the level failed among the last :data:`N_REMEMBERED` of this env (a
+    level not played yet counts as never solved, one always solved keeps a tenth of the weight, so
+    that it is not forgotten). Each env remembers for itself, and has a generator of its own.
 
     :param env: An env that takes a level as ``reset(options={"level": name})`` and tells
         ``is_success`` at an episode's end; given such an option, nothing is drawn.
@@ -108,6 +108,7 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
         self.how = how
         self._generator = np.random.default_rng()
         self._outcomes: dict[str, list[bool]] = {level: [] for level in levels}
+        self._turn = 0
 
     def weights(self) -> list[float]:
         """The probability of each level, in the order of ``levels``."""
@@ -121,9 +122,9 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         if seed is not None:
             self._generator = np.random.default_rng([seed, 0x1E7E1])
+            self._turn = 0
         if not options or "level" not in options:
-            index = int(self._generator.choice(len(self.levels), p=self.weights()))
-            options = {**(options or {}), "level": self.levels[index]}
+            options = {**(options or {}), "level": self.levels[self._draw()]}
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -138,13 +139,22 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
         """The generator's state and what is remembered."""
         return {
             "generator": self._generator.bit_generator.state,
+            "turn": self._turn,
             "outcomes": {level: list(outcomes) for level, outcomes in self._outcomes.items()},
         }
 
     def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put them back."""
         self._generator.bit_generator.state = snapshot["generator"]
+        self._turn = snapshot.get("turn", 0)  # a run begun before there were any
         self._outcomes = {level: list(outcomes) for level, outcomes in snapshot["outcomes"].items()}
+
+    def _draw(self) -> int:
+        if self.how == "in_turn":
+            index = self._turn % len(self.levels)
+            self._turn += 1
+            return index
+        return int(self._generator.choice(len(self.levels), p=self.weights()))
 
     def _unsolved_share(self, outcomes: list[bool]) -> float:
         if not outcomes:

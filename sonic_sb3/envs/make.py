@@ -13,7 +13,7 @@ from sonic_sb3.envs.episodes import LEVEL_DRAWS, EpisodeFacts, LevelDraw, Random
 from sonic_sb3.envs.game_env import GameEnv
 from sonic_sb3.envs.observations import GrayShift, WarpFrame
 from sonic_sb3.envs.rewards import AllowBacktracking, RewardScaler, RewardTerms
-from sonic_sb3.errors import unknown_name
+from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.games import resolve_levels
 from sonic_sb3.reward_terms import parse_rewards
 
@@ -49,15 +49,16 @@ def make_env(
     :param game_id: stable-retro's id of the game.
     :param level: A level of that game; ``None`` for its default. Where one is drawn: several, or
         ``train``, ``test``, ``all``.
-    :param level_draw: ``pinned``, or how an episode's level is drawn: ``uniform``, ``unsolved``
-        (:class:`sonic_sb3.envs.episodes.LevelDraw`).
+    :param level_draw: ``pinned``, or how an episode's level is drawn: ``in_turn``, ``uniform``,
+        ``unsolved`` (:class:`sonic_sb3.envs.episodes.LevelDraw`).
     :param actions: ``contest7``, ``paper8``, ``winner10``, ``spin``, ``fight``, or a list of
         combinations of buttons and macros (:func:`sonic_sb3.action_sets.find_actions`); ``None``
         for the game's own, ``contest7`` for all but fights.
     :param frame_skip: Frames per timestep.
     :param sticky_prob: Probability that an action starts a frame late.
     :param noop_max: At most so many frames without buttons at the start of an episode.
-    :param max_episode_steps: Timesteps after which an episode is truncated.
+    :param max_episode_steps: Timesteps after which an episode is truncated. (``gymnasium.make``
+        keeps this one to itself and truncates from outside, where an episode's facts are not told.)
     :param rewards: Weighted terms in place of the contest's points
         (:func:`sonic_sb3.reward_terms.parse_rewards`).
     :param allow_backtracking: Reward new maxima of progress only.
@@ -75,6 +76,10 @@ def make_env(
     levels = resolve_levels(game_id, level if level is None or isinstance(level, str) else [*level])
     if level_draw not in LEVEL_DRAWS:
         raise unknown_name("level_draw", level_draw, LEVEL_DRAWS)
+    if frame_width < 1 or frame_height < 1:
+        raise SettingsError(f"expected a frame of at least 1x1, got {frame_width}x{frame_height}")
+    if max_episode_steps < 1:
+        raise SettingsError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
     is_pinned = level_draw == "pinned"
     game_env = GameEnv(
         game_id,

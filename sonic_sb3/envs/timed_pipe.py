@@ -17,6 +17,11 @@ _SHORT_BYTES = 32_768  # fits into any socket's buffer, which is empty when we s
 _CHUNK_BYTES = 1 << 20
 
 
+def wait_for_message(pipe: Connection, timeout_s: float) -> None:
+    """Wait for a message to begin. :raises TimeoutError: None does in time."""
+    _wait(pipe.fileno(), select.POLLIN, time.monotonic() + timeout_s)
+
+
 def receive_bytes(pipe: Connection, timeout_s: float) -> bytes:
     """
     The next message.

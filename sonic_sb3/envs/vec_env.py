@@ -63,6 +63,8 @@ class SonicVecEnv(VecEnv):
     ) -> None:
         if not env_fns:
             raise SettingsError("expected at least one env, got none")
+        if n_workers is not None and n_workers < 1:
+            raise SettingsError(f"n_workers: expected at least 1, got {n_workers}")
         self.waiting = False
         self.closed = False
         self.n_workers = min(n_workers or len(env_fns), len(env_fns))
@@ -72,6 +74,8 @@ class SonicVecEnv(VecEnv):
             observation_space, action_space = self._start_workers(env_fns, n_stack, reply_timeout_s)
             self._batch = self._share_batch(len(env_fns), observation_space, action_space)
             super().__init__(len(env_fns), observation_space, action_space)
+            # As DummyVecEnv has it: recorders of videos look there for their speed.
+            self.metadata = self.get_attr("metadata", 0)[0]
         except BaseException:
             self._end_workers()
             raise
@@ -84,12 +88,14 @@ class SonicVecEnv(VecEnv):
         self.reset_infos = [info for worker in self._workers for info in worker.receive()]
         self._reset_seeds()
         self._reset_options()
+        # Without seeds a worker that was asked again would draw another episode.
+        self._keep_snapshots()
         return self._batch.obs.copy()
 
-    def step_async(self, actions: npt.NDArray[Any]) -> None:
-        self._batch.actions[...] = actions
+    def step_async(self, actions: npt.ArrayLike) -> None:
+        checked = self._check_actions(np.asarray(actions))
         for worker in self._workers:
-            worker.send_step(self._batch.actions[worker.rows])
+            worker.send_step(checked[worker.rows])
         self.waiting = True
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -110,6 +116,23 @@ class SonicVecEnv(VecEnv):
         if self._n_steps_since_snapshot >= _STEPS_BETWEEN_SNAPSHOTS:
             self._keep_snapshots()
         return result
+
+    def _check_actions(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        expected = self._batch.actions
+        is_castable = np.can_cast(actions.dtype, expected.dtype, "same_kind")
+        if actions.shape != expected.shape or not is_castable:
+            raise SettingsError(
+                f"actions: expected an array {expected.shape} of {expected.dtype}, got "
+                f"{actions.shape} of {actions.dtype}"
+            )
+        space = self.action_space
+        if isinstance(space, gym.spaces.Discrete):
+            first, last = int(space.start), int(space.start + space.n) - 1
+            if actions.min() < first or actions.max() > last:
+                raise SettingsError(
+                    f"actions: expected {first} to {last}, got {actions.min()} to {actions.max()}"
+                )
+        return actions
 
     # -- questions to single envs ---------------------------------------------------------------
 
@@ -282,7 +305,8 @@ def make_vec_env(
     :param game_id: stable-retro's id of the game.
     :param n_envs: Number of envs.
     :param levels: One or more levels, or ``train``, ``test``, ``all``; env i plays level i modulo
-        their number, or with another ``level_draw`` than ``pinned`` each env draws among them.
+        their number, and where there are fewer envs than levels, each plays its share of them in
+        turn. With another ``level_draw`` than ``pinned`` each env draws among all.
     :param seed: Env i gets seed + i.
     :param frame_stack: How many observations are stacked.
     :param n_workers: Worker processes; ``None`` for one per env.
@@ -300,15 +324,9 @@ def make_vec_env(
     names = resolve_levels(
         game_id, levels if levels is None or isinstance(levels, str) else [*levels]
     )
-    is_pinned = env_kwargs.get("level_draw", "pinned") == "pinned"
     env_fns = [
-        functools.partial(
-            make_env,
-            game_id,
-            level=names[index % len(names)] if is_pinned else names,
-            **env_kwargs,
-        )
-        for index in range(n_envs)
+        functools.partial(make_env, game_id, **{**env_kwargs, **levels_of_env})
+        for levels_of_env in _share_levels(names, n_envs, env_kwargs.get("level_draw", "pinned"))
     ]
     terms = parse_rewards(env_kwargs["rewards"]) if env_kwargs.get("rewards") else ()
     vec_env = SonicVecEnv(env_fns, n_workers, frame_stack, reply_timeout_s)
@@ -318,3 +336,12 @@ def make_vec_env(
         vec_env.seed(seed)
     columns = reward_columns(env_kwargs.get("rewards"))
     return EpisodeMonitor(vec_env, find_game(game_id), monitor_file, monitor_appends, columns)
+
+
+def _share_levels(names: Sequence[str], n_envs: int, level_draw: str) -> list[dict[str, Any]]:
+    """The levels of each env, as :func:`sonic_sb3.make_env` takes them."""
+    if level_draw != "pinned":
+        return [{"level": names}] * n_envs
+    if n_envs >= len(names):
+        return [{"level": names[index % len(names)]} for index in range(n_envs)]
+    return [{"level": names[index::n_envs], "level_draw": "in_turn"} for index in range(n_envs)]

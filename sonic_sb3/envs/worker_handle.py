@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from sonic_sb3.envs.core_proof import ProofResult
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
-from sonic_sb3.envs.timed_pipe import receive_bytes, send_bytes
+from sonic_sb3.envs.timed_pipe import receive_bytes, send_bytes, wait_for_message
 from sonic_sb3.envs.worker import OK, STEP, EnvFn, run_worker
 from sonic_sb3.errors import SonicError, WorkerError
 
@@ -38,6 +38,8 @@ _FIRST_PAUSE_S = 0.02  # before the second restart in a row; doubles, to ten sec
 _FORK_SERVER_DIED = 255  # what multiprocessing then says of the processes that it had started
 # What changes an env, and so has to be asked again of a new process.
 _CHANGING = frozenset({"reset", "set_attr", "env_method", "set_snapshots"})
+# What an env or a question to it may raise, told as it is.
+_REFUSALS = (SonicError, AttributeError, TypeError)
 # What the workers of this process proved of the fast core, by ROM.
 _known_proofs: dict[str, ProofResult] = {}
 
@@ -73,11 +75,17 @@ class WorkerHandle:
     _pipe: Connection | None = None
     _batch: tuple[SharedBatch, BatchShape] | None = None
     _snapshot: list[dict[str, Any]] | None = None
-    # Commands since the snapshot, a step as the array of its actions. `None`: it cannot be
-    # restarted.
+    # Commands since the snapshot as they were sent, a step as the array of its actions. `None`: it
+    # cannot be restarted.
     _journal: list[Any] | None = field(default_factory=list)
-    # What was asked last: a command and its arguments, or `STEP`.
-    _pending: tuple[Any, ...] | bytes = STEP
+    # Attributes that were set, by env and name: no snapshot knows of them.
+    _attributes: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    # A question to be asked again of a new process, for it is not in the journal.
+    _question: bytes | None = None
+    _owes_answer: bool = False
+    # Ctrl-C came in the middle of a message or restart: nothing more would be understood.
+    _is_torn: bool = False
+    _is_closed: bool = False
     # How many times the time limit it is given now.
     _patience: int = 1
 
@@ -99,6 +107,7 @@ class WorkerHandle:
             raise _LostWorkerError(f"could not be started ({error!r})") from error
         # Only now: a signal may come at any time, and what was not started cannot be joined.
         self._process, self._pipe = process, parent_pipe
+        self._is_torn = False
         worker_pipe.close()
 
     def wait_until_ready(self) -> None:
@@ -123,24 +132,51 @@ class WorkerHandle:
 
     def send(self, command: str, *args: Any) -> None:
         """Ask for something; :meth:`receive` gets the answer."""
-        if command in _CHANGING and self._journal is not None:
-            self._journal.append((command, *args))
-        self._pending = (command, *args)
-        self._try_to_send(self._pending)
+        packed = cloudpickle.dumps((command, *args))  # first: what cannot be sent was never asked
+        self.settle()
+        if command == "set_attr" or (command == "env_method" and args[1] == "set_wrapper_attr"):
+            self._remember_attribute(command, args, packed)
+        self._question = packed
+        if command in _CHANGING:
+            self._question = None
+            self._write_down(packed)
+        self._owes_answer = True
+        self._try_to_send(packed)
 
     def send_step(self, actions: npt.NDArray[Any]) -> None:
-        """Ask for a step. :param actions: Of its own envs, as they stand in the shared memory."""
-        if self._journal is not None:
-            self._journal.append(actions.copy())
-        self._pending = STEP
+        """Ask for a step. :param actions: Of its own envs, one row each."""
+        self.settle()
+        assert self._batch is not None
+        self._batch[0].actions[self.rows] = actions
+        self._question = None
+        self._write_down(actions.copy())
+        self._owes_answer = True
         self._try_to_send(STEP)
+
+    def settle(self) -> None:
+        """
+        Take an answer that nobody waited for in the end: Ctrl-C came, or another worker's error.
+        """
+        if self._is_closed:
+            raise WorkerError(f"expected open envs: {self._names} closed already")
+        if not self._owes_answer:
+            return
+        try:
+            self.receive()
+        except _GivenUpError:
+            raise
+        except _REFUSALS as error:
+            logger.debug("an answer of %s that nobody waited for: %s", self._names, repr(error))
 
     def receive(self) -> Any:
         """The answer to what was asked last. :raises SonicError: What the env raised."""
         try:
-            return self._receive()
-        except _LostWorkerError as lost:
-            return self._restart_and_repeat(lost)
+            answer = self._receive_or_restart()
+        except Exception:  # Ctrl-C is none
+            self._owes_answer = False
+            raise
+        self._owes_answer = False
+        return answer
 
     def keep_snapshot(self) -> None:
         """Take a new snapshot, from which a restart will begin."""
@@ -153,7 +189,8 @@ class WorkerHandle:
         except _GivenUpError:
             raise  # its old state would not fit the other workers'
         except SonicError as error:
-            logger.warning("workers of these envs cannot be restarted: %s", error)
+            # As text: who keeps the message must not keep the error, which holds on to everything.
+            logger.warning("workers of these envs cannot be restarted: %s", str(error))
             self._journal = None
 
     def adopt_snapshot(self, snapshots: list[dict[str, Any]]) -> None:
@@ -186,8 +223,9 @@ class WorkerHandle:
 
     def ask_to_close(self) -> None:
         """Tell it to end by itself, if it was started at all."""
+        self._is_closed = True
         if self._pipe is not None:
-            self._try_to_send(("close",))
+            self._try_to_send(cloudpickle.dumps(("close",)))
 
     def end(self, timeout_s: float = 0.0) -> None:
         """Wait for its end, then make sure of it. :param timeout_s: How long to wait."""
@@ -204,17 +242,44 @@ class WorkerHandle:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _try_to_send(self, message: Any) -> None:
+    def _write_down(self, entry: Any) -> None:
+        if self._journal is not None:
+            self._journal.append(entry)
+
+    def _remember_attribute(self, command: str, args: tuple[Any, ...], packed: bytes) -> None:
+        env_index, name = args[:2]
+        if command == "env_method":
+            name = args[2][0] if args[2] else args[3].get("name")
+        self._attributes.pop((env_index, str(name)), None)  # so that the last set stands last
+        self._attributes[env_index, str(name)] = packed
+
+    def _try_to_send(self, packed: bytes) -> None:
         assert self._pipe is not None
-        packed = message if isinstance(message, bytes) else cloudpickle.dumps(message)
+        was_torn, self._is_torn = self._is_torn, True
         # If it is gone or frozen, waiting for the answer will tell.
         with contextlib.suppress(OSError):
             send_bytes(self._pipe, packed, self._timeout_s)
+        self._is_torn = was_torn
+
+    def _receive_or_restart(self) -> Any:
+        try:
+            return self._receive()
+        except _LostWorkerError as lost:
+            answer = self._restart(lost)
+        if self._question is None:
+            return answer
+        self._try_to_send(self._question)
+        return self._receive_or_restart()
 
     def _receive(self) -> Any:
         assert self._pipe is not None
+        if self._is_torn:
+            raise _LostWorkerError("was interrupted")
         try:
+            wait_for_message(self._pipe, self._timeout_s)
+            self._is_torn = True
             message = receive_bytes(self._pipe, self._timeout_s)
+            self._is_torn = False
         except TimeoutError as error:
             raise _LostWorkerError(f"did not answer for {self._timeout_s:g} s") from error
         except (EOFError, OSError) as error:
@@ -222,7 +287,7 @@ class WorkerHandle:
         if message[:1] == OK:
             return pickle.loads(message[1:])
         failure, text = pickle.loads(message[1:])
-        if isinstance(failure, SonicError | AttributeError | TypeError):
+        if isinstance(failure, _REFUSALS):
             raise failure
         raise WorkerError(f"an env failed in its worker:\n{text}")
 
@@ -235,7 +300,7 @@ class WorkerHandle:
         assert self._pipe is not None
         assert self._process is not None
         batch, shape = self._batch
-        self._try_to_send(("attach", shape))
+        self._try_to_send(cloudpickle.dumps(("attach", shape)))
         with contextlib.suppress(OSError):
             reduction.send_handle(self._pipe, batch.fd, self._process.pid)
 
@@ -250,16 +315,6 @@ class WorkerHandle:
                 "runs, because workers import it"
             )
 
-    def _restart_and_repeat(self, lost: _LostWorkerError) -> Any:
-        """A new process in the old one's place. :returns: The answer that was waited for."""
-        answer = self._restart(lost)
-        pending = self._pending
-        if not isinstance(pending, bytes) and pending[0] not in _CHANGING:
-            # A mere question is not in the journal.
-            self._try_to_send(pending)
-            return self.receive()
-        return answer
-
     def _restart(self, lost: _LostWorkerError) -> Any:
         """Start anew until it works. :returns: The answer to the journal's last command."""
         if self._journal is None:
@@ -269,7 +324,7 @@ class WorkerHandle:
                 # A fork server that was killed refuses until it is seen to be gone, which on a busy
                 # machine outlasts ten tries without a pause.
                 time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
-            logger.warning("the worker of %s %s: it is restarted", self._names, lost)
+            logger.warning("the worker of %s %s: it is restarted", self._names, str(lost))
             self.n_restarts += 1
             # A machine that is too busy to answer in time is given more of it.
             self._patience = min(2**attempt, _MAX_PATIENCE)
@@ -280,6 +335,9 @@ class WorkerHandle:
                 return None if self._batch is None else self._replay()
             except _LostWorkerError as lost_again:
                 lost = lost_again
+            except KeyboardInterrupt:
+                self._is_torn = True
+                raise
             finally:
                 self._patience = 1
         raise _GivenUpError(
@@ -292,8 +350,12 @@ class WorkerHandle:
         assert self._batch is not None
         self._send_batch()
         self._receive()
+        for packed in self._attributes.values():
+            self._try_to_send(packed)
+            with contextlib.suppress(*_REFUSALS):
+                self._receive()
         if self._snapshot is not None:
-            self._try_to_send(("set_snapshots", self._snapshot))
+            self._try_to_send(cloudpickle.dumps(("set_snapshots", self._snapshot)))
             self._receive()
         answer = None
         for index, entry in enumerate(self._journal):
@@ -304,7 +366,7 @@ class WorkerHandle:
                 self._try_to_send(entry)
             try:
                 answer = self._receive()
-            except (SonicError, AttributeError, TypeError):
+            except _REFUSALS:
                 # What failed before fails again; only the last answer is still waited for.
                 if index == len(self._journal) - 1:
                     raise

@@ -26,7 +26,7 @@ from sonic_sb3.errors import RunFolderError, StudyError
 from sonic_sb3.final_evaluation import evaluate_trained
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.runs import load_run
-from sonic_sb3.settings import TrainSettings
+from sonic_sb3.settings import TrainSettings, default_n_workers
 from sonic_sb3.training import resume, train
 from sonic_sb3.training_job import Output
 from sonic_sb3.tuning.figures import level_values
@@ -172,7 +172,7 @@ class TrialRun:
             seed=seed,
             # Two processes of torch with two threads each on two cores take turns at waiting.
             num_threads=1,
-            n_workers=self.hyperparameters.n_envs,
+            n_workers=default_n_workers(self.hyperparameters.n_envs),
             device=self.device,
             eval_freq=-1,
             eval_episodes=0,

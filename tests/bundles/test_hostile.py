@@ -211,6 +211,21 @@ CONTENTS: dict[str, tuple[Callable[[Files], Files], str]] = {
         "twice",
     ),
     "deep JSON": (lambda f: replaced(f, "evaluation.json", "[" * 100_000), "plain JSON"),
+    "a better figure in the card's table": (
+        lambda f: json_edited(
+            f, "README.md", "| CanopyZone.Act1 | 0% |", "| CanopyZone.Act1 | 99% |"
+        ),
+        "its table",
+    ),
+    "one more row in the card's table": (
+        lambda f: json_edited(
+            f,
+            "README.md",
+            "\n\nEpisodes under",
+            "\n| CanopyZone.Act2 | 99% | - | - | 3 |\n\nEpisodes under",
+        ),
+        "its table",
+    ),
     "HTML in the card": (lambda f: card_with(f, "<script>alert(1)</script>"), "without HTML"),
     "a picture tag in the card": (lambda f: card_with(f, "<IMG src=x>"), "without HTML"),
     "terminal escapes in the card": (lambda f: card_with(f, "\x1b]0;owned\x07"), "control"),

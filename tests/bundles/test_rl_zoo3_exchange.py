@@ -114,7 +114,7 @@ class Bomb:
         return (os.system, ("touch marker",))
 
 
-@pytest.mark.parametrize("how", ["config", "args", "eval", "data", "weights", "wrapper"])
+@pytest.mark.parametrize("how", ["config", "pipe", "args", "eval", "data", "weights", "wrapper"])
 def test_importing_runs_nothing(how: str, zoo_run: Path, tmp_path: Path, monkeypatch: Any) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -123,6 +123,9 @@ def test_importing_runs_nothing(how: str, zoo_run: Path, tmp_path: Path, monkeyp
     code = "!!python/object/apply:os.system ['touch marker']\n"
     if how == "config":
         config.write_text(f"policy: {code}")
+    elif how == "pipe":
+        config.unlink()
+        os.mkfifo(config)  # nobody will ever write to it
     elif how == "args":
         (zoo_run / GAME / "args.yml").write_text(f"env_kwargs: {code}")
     elif how == "wrapper":

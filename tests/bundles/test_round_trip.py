@@ -155,6 +155,18 @@ def test_learning_can_go_on_from_a_bundle(bundle_path: Path, tmp_path: Path) -> 
         load_bundle_weights(other, bundle)  # type: ignore[arg-type]
 
 
+def test_a_script_has_nothing_to_pack(tmp_path: Path, capsys: Any) -> None:
+    from sonic_sb3 import train
+
+    argv = ["--algo", "right", "-n", "16", "--n-envs", "1", "--env", "Airstriker-Genesis-v0"]
+    argv += ["-f", str(tmp_path), "--eval-episodes", "0"]
+    assert train.main(argv) == 0
+    run = tmp_path / "right" / "Airstriker-Genesis-v0_1"
+    capsys.readouterr()
+    assert share.main(["pack", str(run), "-o", str(tmp_path / "x.sonic.zip")]) == 2
+    assert "right learns no network, there is nothing to pack" in capsys.readouterr().err
+
+
 def test_a_run_folder_is_packed_with_its_curves(tmp_path: Path, capsys: Any) -> None:
     from sonic_sb3 import train
 

@@ -149,6 +149,35 @@ def test_a_snapshot_disturbs_nothing(airstriker: str, undisturbed: list[Any]) ->
     venv.close()
 
 
+def test_without_a_seed_a_restart_goes_on_with_the_same_episode(airstriker: str) -> None:
+    make = functools.partial(sonic_sb3.make_env, airstriker, noop_max=200)
+    venv = SonicVecEnv([make] * 2)
+    venv.reset()
+    n_frames = venv.get_attr("n_frames")
+    for pid in venv.worker_pids:
+        os.kill(pid or 0, signal.SIGKILL)
+    assert venv.get_attr("n_frames") == n_frames, "drawn from 0 to 200 each"
+    assert venv.n_restarts == 2
+    venv.close()
+
+
+@pytest.mark.parametrize("how", ["set_attr", "set_wrapper_attr"])
+def test_attributes_survive_a_restart(airstriker: str, how: str) -> None:
+    venv = make_vec_env(airstriker)
+    venv.reset()
+    for value in (7, 8):
+        if how == "set_attr":
+            venv.set_attr("my_own", value, indices=[1])
+        else:
+            venv.env_method("set_wrapper_attr", "my_own", value, indices=[1])
+    venv.get_snapshot()
+    os.kill(venv.worker_pids[1] or 0, signal.SIGKILL)
+    venv.step([0, 0, 0])
+    assert venv.get_attr("my_own", indices=[1]) == [8]
+    assert venv.n_restarts == 1
+    venv.close()
+
+
 class DiesOnStep(gym.Env[Any, Any]):
     """Kills its own process at every step."""
 

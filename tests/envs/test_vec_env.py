@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from stable_baselines3.common.vec_env import (
 )
 
 import sonic_sb3
+from sonic_sb3.envs import worker_handle
 from sonic_sb3.envs.observations import WarpFrame
 from sonic_sb3.envs.rewards import AllowBacktracking
 from sonic_sb3.envs.vec_env import SonicVecEnv
@@ -63,7 +65,7 @@ def test_same_as_subproc_vec_env(both: Any) -> None:
     assert ours.action_space == stock.action_space
     assert ours.num_envs == stock.num_envs
     assert ours.render_mode == stock.render_mode
-    assert ours.metadata == stock.metadata
+    assert ours.metadata == stock.get_attr("metadata")[0]
     assert ours.seed(7) == stock.seed(7)
     np.testing.assert_array_equal(ours.reset(), stock.reset())
     assert ours.reset_infos == list(stock.unwrapped.reset_infos)
@@ -138,20 +140,90 @@ def test_returned_arrays_are_the_callers(airstriker: str) -> None:
 
 
 def test_what_was_refused_does_not_stay(airstriker: str) -> None:
-    """A level that is not there and an action that is none; then all is well, without a restart."""
+    """A level that is not there, and what cannot be sent; then all is well, nobody restarts."""
     again = SonicVecEnv(make_env_fns(airstriker)[:1])
     again.reset()
     again.set_options({"level": "Moon"})
     with pytest.raises(UnknownNameError, match="Moon"):
         again.reset()
-    with pytest.raises(WorkerError, match="IndexError"):
-        again.step(np.array([99]))
+    with pytest.raises(TypeError, match="pickle"):
+        again.set_attr("my_own", threading.Lock())
     again.set_options()
     again.reset()
     obs, _, _, _ = again.step(np.array([0]))
     assert obs.any()
     assert again.n_restarts == 0
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([0, 7, 0], "expected 0 to 6, got 0 to 7"),
+        ([0, -1, 0], "expected 0 to 6, got -1 to 0"),
+        ([0, 0], r"expected an array \(3,\) of int64, got \(2,\)"),
+        (3, r"expected an array \(3,\) of int64, got \(\)"),
+        ([0.5, 0, 0], "got .* of float64"),
+    ],
+)
+def test_actions_that_are_none(both: Any, actions: Any, message: str) -> None:
+    ours, _ = both
+    ours.reset()
+    with pytest.raises(SettingsError, match=message):
+        ours.step(actions)
+    ours.step([0, 6, 0])
+
+
+def test_answers_are_not_mixed_up_after_an_error(airstriker: str) -> None:
+    """The second env refuses what the first one did; its answer must not be taken for the next."""
+    venv = SonicVecEnv(make_env_fns(airstriker)[:2])
+    venv.seed(0)
+    venv.reset()
+    venv.set_options([{"level": "Moon"}, {}])
+    with pytest.raises(UnknownNameError, match="Moon"):
+        venv.reset()
+    assert [shape.n for shape in venv.get_attr("action_space")] == [7, 7]
+    venv.set_options()
+    venv.reset()
+    assert len(venv.step([0, 0])[3]) == 2
+    venv.close()
+
+
+def test_ctrl_c_while_waiting(airstriker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: what was under way is done, and its answer is nobody's."""
+    venv, other = (SonicVecEnv(make_env_fns(airstriker)[:2], n_stack=4) for _ in range(2))
+    for one in (venv, other):
+        one.seed(3)
+        one.reset()
+        one.step([1, 2])
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("wait_for_message", "receive_bytes", "send_bytes"):
+        with monkeypatch.context() as patch:
+            patch.setattr(worker_handle, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                venv.step([3, 4])
+        if name == "send_bytes":  # the second worker was never asked
+            assert venv.get_attr("level") == other.get_attr("level")
+            break
+        other.step([3, 4])
+        for ours, theirs in zip(venv.step([5, 6]), other.step([5, 6]), strict=True):
+            np.testing.assert_equal(ours, theirs)
+    assert venv.n_restarts == 2, "a message that was half read or written cannot be gone on with"
+    venv.close()
+    other.close()
+
+
+def test_closed_envs_say_so(airstriker: str) -> None:
+    venv = SonicVecEnv(make_env_fns(airstriker)[:1])
+    venv.close()
+    with pytest.raises(WorkerError, match="closed already"):
+        venv.reset()
+    with pytest.raises(WorkerError, match="closed already"):
+        venv.step([0])
+    venv.close()
 
 
 def test_failing_env_tells_why() -> None:
@@ -162,9 +234,25 @@ def test_failing_env_tells_why() -> None:
         SonicVecEnv([fail])
 
 
-def test_no_envs_is_refused() -> None:
+def test_no_envs_and_no_workers_are_refused() -> None:
     with pytest.raises(SettingsError, match="at least one"):
         SonicVecEnv([])
+    with pytest.raises(SettingsError, match="n_workers: expected at least 1, got -1"):
+        SonicVecEnv([Vector], n_workers=-1)
+
+
+def test_fewer_envs_than_levels_play_them_in_turn() -> None:
+    game = "PangolinDash-Genesis-v0"
+    levels = ["CanopyZone.Act1", "CanopyZone.Act2", "QuarryZone.Act1"]
+    venv = sonic_sb3.make_vec_env(game, 2, levels=levels, seed=0, max_episode_steps=3)
+    venv.reset()
+    played = [venv.get_attr("level")]
+    for _ in range(9):
+        venv.step([0, 0])
+        played.append(venv.get_attr("level"))
+    venv.close()
+    assert [first for first, _ in played[::3]] == [levels[0], levels[2]] * 2
+    assert {second for _, second in played} == {levels[1]}
 
 
 class Vector(gym.Env[Any, Any]):

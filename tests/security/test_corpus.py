@@ -366,6 +366,15 @@ def test_data_that_use_a_part_of_the_file_twice(tmp_path: Path) -> None:
         load_data(path)
 
 
+def test_data_that_memory_does_not_hold(tmp_path: Path) -> None:
+    """A file with a hole takes no room on the disk."""
+    path = tmp_path / "file"
+    save_data(path, {"a": 1})
+    os.truncate(path, 10**13)
+    with pytest.raises(RunFolderError, match=r"expected at most .* bytes, it has 10,000,000"):
+        load_data(path)
+
+
 def _array(shape: str, dtype: str, n_bytes: int) -> bytes:
     head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
     head += " " * (63 - (10 + len(head)) % 64) + "\n"
