@@ -28,6 +28,7 @@ _DTYPES = frozenset(
     for size in sizes
 ) | {"bool", "float32", "float64"}
 _MAX_HEAD_BYTES = 64_000_000
+_SMALL_BYTES = 256_000_000  # may always be tried: memory that counts as used can often be freed
 
 
 def save_data(path: Path, data: Any) -> None:
@@ -63,7 +64,12 @@ def load_data(path: Path) -> Any:
             n_bytes = os.fstat(file.fileno()).st_size
         if not is_ours or n_bytes < start + 4:
             raise RunFolderError(f"{path}: expected a file that this version of sonic_sb3 wrote")
-        content = read_file(path, free_memory_bytes())
+        if n_bytes > max(free_memory_bytes(), _SMALL_BYTES):
+            raise RunFolderError(
+                f"{path}: expected a file that fits into memory, it has {n_bytes:,} bytes, "
+                f"{free_memory_bytes():,} are free"
+            )
+        content = read_file(path, n_bytes)
     except OSError as error:
         raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
     if zlib.crc32(memoryview(content)[:-4]) != int.from_bytes(content[-4:], "little"):

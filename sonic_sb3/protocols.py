@@ -118,6 +118,11 @@ def plan_contest(
         entry = run.hyperparameters.written()
         entry.pop("stages", None)  # a curriculum is for other levels
         hyperparameters = override_hyperparameters(settings.algo, entry, changes, "options")
+    if budget < hyperparameters.n_envs:
+        raise SettingsError(
+            f"--budget: expected at least a timestep for each of {hyperparameters.n_envs} envs, "
+            f"got {budget}"
+        )
     num_threads = num_threads or settings.num_threads
     return ContestPlan(run, hyperparameters, levels, seed, num_threads, checkpoint)
 
@@ -297,18 +302,25 @@ def _level_settings(plan: ContestPlan, level: str) -> TrainSettings:
 
 
 def _read_scores(folder: RunFolder, plan: ContestPlan) -> dict[str, Any]:
+    budget = plan.hyperparameters.n_timesteps
+    n_timesteps = folder.read_manifest()["n_timesteps_trained"]
+    if n_timesteps > budget:
+        raise RunFolderError(
+            f"{folder.path} counts {n_timesteps:,} timesteps, expected at most {budget:,}: an "
+            "earlier version made it; move or delete it to begin anew"
+        )
     columns = read_monitor(folder.monitor)
     scores = [float(score) for score in columns["contest_score"]]
     if not scores:
         raise RunFolderError(
-            f"{folder.path}: no episode ended within {plan.hyperparameters.n_timesteps:,} "
-            "timesteps; expected a larger --budget, or fewer envs"
+            f"{folder.path}: no episode ended within {budget:,} timesteps; expected a larger "
+            "--budget, or fewer envs"
         )
     successes = [value == "True" for value in columns["is_success"]]
     return {
         "mean_score": float(np.mean(scores)),
         "n_episodes": len(scores),
         "completion_rate": float(np.mean(successes)),
-        "n_timesteps": folder.read_manifest()["n_timesteps_trained"],
+        "n_timesteps": n_timesteps,
         "run": str(folder.path.relative_to(plan.run.folder.path)),
     }

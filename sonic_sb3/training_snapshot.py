@@ -194,7 +194,8 @@ def _restore(model: BaseAlgorithm, callbacks: list[Resumable], snapshot: dict[st
     model.ep_info_buffer = deque(snapshot["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(snapshot["successes"], maxlen=model._stats_window_size)
     for callback in callbacks:
-        callback.set_snapshot(snapshot["callbacks"][callback.name])
+        # One that a run of an earlier version did not have yet remembers nothing.
+        callback.set_snapshot(snapshot["callbacks"].get(callback.name, {}))
     model.logger.name_to_value.update(snapshot["logger"]["values"])
     model.logger.name_to_count.update(snapshot["logger"]["counts"])
     model.logger.name_to_excluded.update(snapshot["logger"]["excluded"])

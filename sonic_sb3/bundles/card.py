@@ -131,7 +131,8 @@ def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summ
             f"{source}: its model-index claims other figures than {name}'s episodes; expected "
             "those of evaluation.json"
         )
-    if "\n".join(["", *_table(levels), "", ""]) not in content.decode():
+    text, table = content.decode(), _table(levels)
+    if "\n".join(["", *table, "", ""]) not in text or text.count(table[0]) != 1:
         raise BundleError(
             f"{source}: its table claims other figures than {name}'s episodes; expected those of "
             "evaluation.json"

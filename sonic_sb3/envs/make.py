@@ -76,7 +76,7 @@ def make_env(
     levels = resolve_levels(game_id, level if level is None or isinstance(level, str) else [*level])
     if level_draw not in LEVEL_DRAWS:
         raise unknown_name("level_draw", level_draw, LEVEL_DRAWS)
-    if frame_width < 1 or frame_height < 1:
+    if frame_width < 1 or frame_height < 1:  # before the emulator shrinks to it
         raise SettingsError(f"expected a frame of at least 1x1, got {frame_width}x{frame_height}")
     if max_episode_steps < 1:
         raise SettingsError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")

@@ -39,6 +39,8 @@ class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
         crop_top_px: int = 0,
     ) -> None:
         super().__init__(env)
+        if width < 1 or height < 1:
+            raise SettingsError(f"expected a frame of at least 1x1, got {width}x{height}")
         n_rows, _, n_channels = env.observation_space.shape or (0, 0, 0)
         if not 0 <= crop_top_px < n_rows:
             raise SettingsError(

@@ -74,6 +74,7 @@ class SonicVecEnv(VecEnv):
             observation_space, action_space = self._start_workers(env_fns, n_stack, reply_timeout_s)
             self._batch = self._share_batch(len(env_fns), observation_space, action_space)
             super().__init__(len(env_fns), observation_space, action_space)
+            self._action_bounds = _whole_bounds(action_space)
             # As DummyVecEnv has it: recorders of videos look there for their speed.
             self.metadata = self.get_attr("metadata", 0)[0]
         except BaseException:
@@ -85,11 +86,14 @@ class SonicVecEnv(VecEnv):
     def reset(self) -> VecEnvObs:
         for worker in self._workers:
             worker.send("reset", self._seeds[worker.rows], self._options[worker.rows])
-        self.reset_infos = [info for worker in self._workers for info in worker.receive()]
+        answers, errors = self._receive_all()
+        # Without seeds a worker that was asked again would draw another episode.
+        self._keep_snapshots(must_succeed=False)
+        if errors:
+            raise errors[0]
+        self.reset_infos = [info for infos in answers for info in infos]
         self._reset_seeds()
         self._reset_options()
-        # Without seeds a worker that was asked again would draw another episode.
-        self._keep_snapshots()
         return self._batch.obs.copy()
 
     def step_async(self, actions: npt.ArrayLike) -> None:
@@ -101,8 +105,10 @@ class SonicVecEnv(VecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         infos: list[dict[str, Any]] = []
         reset_infos: list[dict[str, Any]] = []
-        for worker in self._workers:
-            worker_infos, worker_reset_infos = worker.receive()
+        answers, errors = self._receive_all()
+        if errors:
+            raise errors[0]
+        for worker_infos, worker_reset_infos in answers:
             infos.extend(worker_infos)
             reset_infos.extend(worker_reset_infos)
         self.waiting = False
@@ -125,14 +131,24 @@ class SonicVecEnv(VecEnv):
                 f"actions: expected an array {expected.shape} of {expected.dtype}, got "
                 f"{actions.shape} of {actions.dtype}"
             )
-        space = self.action_space
-        if isinstance(space, gym.spaces.Discrete):
-            first, last = int(space.start), int(space.start + space.n) - 1
-            if actions.min() < first or actions.max() > last:
+        if self._action_bounds is not None:
+            lowest, highest = self._action_bounds
+            if ((actions < lowest) | (actions > highest)).any():
                 raise SettingsError(
-                    f"actions: expected {first} to {last}, got {actions.min()} to {actions.max()}"
+                    f"actions: expected {lowest} to {highest}, got {actions.tolist()}"
                 )
         return actions
+
+    def _receive_all(self) -> tuple[list[Any], list[Exception]]:
+        """The answers of all workers, and what was raised in place of one."""
+        answers: list[Any] = []
+        errors: list[Exception] = []
+        for worker in self._workers:
+            try:
+                answers.append(worker.receive())
+            except Exception as error:
+                errors.append(error)
+        return answers, errors
 
     # -- questions to single envs ---------------------------------------------------------------
 
@@ -222,10 +238,10 @@ class SonicVecEnv(VecEnv):
         self.reset_infos = [snapshot["reset_info"] for snapshot in snapshots]
         return self._batch.obs.copy()
 
-    def _keep_snapshots(self) -> None:
+    def _keep_snapshots(self, must_succeed: bool = True) -> None:
         self._n_steps_since_snapshot = 0
         for worker in self._workers:
-            worker.keep_snapshot()
+            worker.keep_snapshot(must_succeed)
 
     # -- workers --------------------------------------------------------------------------------
 
@@ -272,6 +288,17 @@ class SonicVecEnv(VecEnv):
             worker.send(command, index - worker.env_indices.start, *args)
             answers.append(worker.receive())
         return answers
+
+
+def _whole_bounds(space: gym.Space[Any]) -> tuple[Any, Any] | None:
+    """The least and the largest of whole numbers; what is out of a Box is for its env to say."""
+    if isinstance(space, gym.spaces.Discrete):
+        return int(space.start), int(space.start + space.n) - 1
+    if isinstance(space, gym.spaces.MultiBinary):
+        return 0, 1
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        return space.start, space.start + space.nvec - 1
+    return None
 
 
 def _worker_context() -> Any:

@@ -23,6 +23,7 @@ import pytest
 import sonic_sb3
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.envs.worker_handle import MAX_RESTARTS_IN_A_ROW
+from sonic_sb3.envs.worker_journal import MAX_ENTRIES
 from sonic_sb3.errors import WorkerError
 from sonic_sb3.plain_data import load_data, save_data
 
@@ -161,21 +162,25 @@ def test_without_a_seed_a_restart_goes_on_with_the_same_episode(airstriker: str)
     venv.close()
 
 
-@pytest.mark.parametrize("how", ["set_attr", "set_wrapper_attr"])
-def test_attributes_survive_a_restart(airstriker: str, how: str) -> None:
-    venv = make_vec_env(airstriker)
-    venv.reset()
-    for value in (7, 8):
-        if how == "set_attr":
-            venv.set_attr("my_own", value, indices=[1])
-        else:
-            venv.env_method("set_wrapper_attr", "my_own", value, indices=[1])
-    venv.get_snapshot()
-    os.kill(venv.worker_pids[1] or 0, signal.SIGKILL)
-    venv.step([0, 0, 0])
-    assert venv.get_attr("my_own", indices=[1]) == [8]
-    assert venv.n_restarts == 1
-    venv.close()
+def test_attributes_survive_a_restart(airstriker: str) -> None:
+    """Those set before the snapshot, and those set since, each at its time."""
+    disturbed, twin = (make_vec_env(airstriker) for _ in range(2))
+    played = []
+    for venv in (disturbed, twin):
+        venv.reset()
+        venv.env_method("set_wrapper_attr", "reward_scale", 3, indices=[1])
+        venv.set_attr("reward_scale", 7, indices=[1])
+        venv.get_snapshot()
+        rows = play(venv, stop=30)
+        venv.env_method("set_wrapper_attr", "stickprob", 0.95)
+        rows += play(venv, start=30, stop=40)
+        if venv is disturbed:
+            os.kill(venv.worker_pids[1] or 0, signal.SIGKILL)
+        rows += play(venv, start=40, stop=60)
+        played.append((rows, venv.get_attr("reward_scale", indices=[1])))
+        venv.close()
+    assert played[0] == played[1]
+    assert disturbed.n_restarts == 1
 
 
 class DiesOnStep(gym.Env[Any, Any]):
@@ -199,6 +204,67 @@ def test_a_worker_that_keeps_dying_ends_the_run() -> None:
     with pytest.raises(WorkerError, match=r"env 0 was killed by SIGKILL; given up after 10"):
         venv.step(np.zeros(1, dtype=int))
     assert venv.n_restarts == MAX_RESTARTS_IN_A_ROW
+    venv.close()
+
+
+class Deadly(gym.Wrapper[Any, Any, Any, Any]):
+    """Whoever asks it kills its process."""
+
+    snapshot_attributes = ()
+
+    @property
+    def question(self) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0
+
+
+def test_a_question_that_kills_ends_as_well() -> None:
+    venv = SonicVecEnv([functools.partial(Deadly, Forgetful())])
+    with pytest.raises(WorkerError, match="10 times in a row when it was asked the same"):
+        venv.get_attr("question")
+    assert venv.n_restarts == MAX_RESTARTS_IN_A_ROW
+    venv.close()
+
+
+class Late(Deadly):
+    """It has its state from the first step on only."""
+
+    snapshot_attributes = ("late",)
+
+    def step(self, action: Any) -> Any:
+        self.late = 1
+        return self.env.step(action)
+
+
+class Told(DiesOnStep):
+    """Tells its state and lives."""
+
+    snapshot_attributes = ()
+
+    def step(self, action: Any) -> Any:
+        return np.zeros((8, 8, 1), np.uint8), 0.0, False, False, {}
+
+
+def test_a_state_that_is_not_there_yet() -> None:
+    """A reset takes a snapshot if it can; the next one may."""
+    venv = SonicVecEnv([functools.partial(Late, Told())])
+    venv.reset()
+    venv.step([0])
+    assert len(venv.get_snapshot()) == 1
+    os.kill(venv.worker_pids[0] or 0, signal.SIGKILL)
+    venv.step([0])
+    assert venv.get_attr("late") == [1]
+    venv.close()
+
+
+def test_many_questions_and_no_steps_do_not_pile_up(airstriker: str) -> None:
+    venv = make_vec_env(airstriker, n_workers=1)
+    venv.reset()
+    for _ in range(MAX_ENTRIES // N_ENVS + 5):
+        venv.env_method("has_wrapper_attr", "level")
+    (worker,) = venv._workers
+    assert worker._journal is not None
+    assert len(worker._journal.entries) < 2 * N_ENVS * 5
     venv.close()
 
 

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import (
 )
 
 import sonic_sb3
-from sonic_sb3.envs import worker_handle
+from sonic_sb3.envs import worker_process
 from sonic_sb3.envs.observations import WarpFrame
 from sonic_sb3.envs.rewards import AllowBacktracking
 from sonic_sb3.envs.vec_env import SonicVecEnv
@@ -159,8 +159,8 @@ def test_what_was_refused_does_not_stay(airstriker: str) -> None:
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        ([0, 7, 0], "expected 0 to 6, got 0 to 7"),
-        ([0, -1, 0], "expected 0 to 6, got -1 to 0"),
+        ([0, 7, 0], r"expected 0 to 6, got \[0, 7, 0\]"),
+        ([0, -1, 0], r"expected 0 to 6, got \[0, -1, 0\]"),
         ([0, 0], r"expected an array \(3,\) of int64, got \(2,\)"),
         (3, r"expected an array \(3,\) of int64, got \(\)"),
         ([0.5, 0, 0], "got .* of float64"),
@@ -172,6 +172,22 @@ def test_actions_that_are_none(both: Any, actions: Any, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         ours.step(actions)
     ours.step([0, 6, 0])
+
+
+@pytest.mark.parametrize(
+    ("space", "good", "bad"),
+    [
+        (gym.spaces.MultiBinary(2), [0, 1], [300, 0]),
+        (gym.spaces.MultiDiscrete([2, 3]), [1, 2], [1, 3]),
+    ],
+)
+def test_actions_of_several_parts(space: gym.Space[Any], good: Any, bad: Any) -> None:
+    venv = SonicVecEnv([functools.partial(Vector, space)])
+    venv.reset()
+    assert venv.step([good])[0].tolist() == [[*good, 1]]
+    with pytest.raises(SettingsError, match="actions: expected"):
+        venv.step([bad])
+    venv.close()
 
 
 def test_answers_are_not_mixed_up_after_an_error(airstriker: str) -> None:
@@ -202,7 +218,7 @@ def test_ctrl_c_while_waiting(airstriker: str, monkeypatch: pytest.MonkeyPatch) 
 
     for name in ("wait_for_message", "receive_bytes", "send_bytes"):
         with monkeypatch.context() as patch:
-            patch.setattr(worker_handle, name, interrupt)
+            patch.setattr(worker_process, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 venv.step([3, 4])
         if name == "send_bytes":  # the second worker was never asked
@@ -223,6 +239,19 @@ def test_closed_envs_say_so(airstriker: str) -> None:
         venv.reset()
     with pytest.raises(WorkerError, match="closed already"):
         venv.step([0])
+    with pytest.raises(WorkerError, match="closed already"):
+        venv.step_wait()
+    venv.close()
+
+
+def test_waiting_for_what_nobody_asked(airstriker: str) -> None:
+    venv = SonicVecEnv(make_env_fns(airstriker)[:1])
+    venv.reset()
+    venv.step([0])
+    with pytest.raises(WorkerError, match="expected a question to env 0 first"):
+        venv.step_wait()
+    venv.step([0])
+    assert venv.n_restarts == 0
     venv.close()
 
 
@@ -259,8 +288,10 @@ class Vector(gym.Env[Any, Any]):
     """An env without images."""
 
     observation_space = gym.spaces.Box(-1, 1, (3,), np.float32)
-    action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
     render_mode = None
+
+    def __init__(self, action_space: gym.Space[Any] | None = None) -> None:
+        self.action_space = action_space or gym.spaces.Box(-1, 1, (2,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         return np.zeros(3, np.float32), {}

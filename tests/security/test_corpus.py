@@ -371,7 +371,7 @@ def test_data_that_memory_does_not_hold(tmp_path: Path) -> None:
     path = tmp_path / "file"
     save_data(path, {"a": 1})
     os.truncate(path, 10**13)
-    with pytest.raises(RunFolderError, match=r"expected at most .* bytes, it has 10,000,000"):
+    with pytest.raises(RunFolderError, match=r"fits into memory, it has 10,000,000"):
         load_data(path)
 
 
