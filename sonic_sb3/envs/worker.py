@@ -59,16 +59,19 @@ class FrameStack:
     """
 
     def __init__(self, space: gym.Space[Any], n_stack: int) -> None:
-        if not isinstance(space, gym.spaces.Box):
-            raise SettingsError(f"expected an env with array observations (Box), got {space}")
-        self.is_image = len(space.shape) == 3 and space.dtype == np.uint8
+        if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple) or space.shape is None:
+            raise SettingsError(f"expected an env whose observation is one array, got {space}")
+        is_box = isinstance(space, gym.spaces.Box)
+        self.is_image = is_box and len(space.shape) == 3 and space.dtype == np.uint8
         if n_stack > 1 and not self.is_image:
             raise SettingsError(f"expected images to stack (height, width, channels), got {space}")
-        low, high = self._channels_first(space.low), self._channels_first(space.high)
-        self.n_channels = low.shape[0] if self.is_image else 0
-        if n_stack > 1:
+        self.space: gym.Space[Any] = space
+        self.n_channels = 0
+        if self.is_image and isinstance(space, gym.spaces.Box):
+            low, high = self._channels_first(space.low), self._channels_first(space.high)
+            self.n_channels = low.shape[0]
             low, high = np.repeat(low, n_stack, axis=0), np.repeat(high, n_stack, axis=0)
-        self.space = gym.spaces.Box(low, high, dtype=space.dtype.type)
+            self.space = gym.spaces.Box(low, high, dtype=space.dtype.type)
 
     def write_first(self, rows: npt.NDArray[Any], obs: npt.NDArray[Any]) -> None:
         """Begin a stack: zeros, and the first observation last. :param rows: One env's row."""
@@ -123,11 +126,11 @@ class EnvGroup:
             )
             done = terminated or truncated
             info["TimeLimit.truncated"] = truncated and not terminated
-            self.stack.write_next(batch.obs[row], obs)
+            self.stack.write_next(batch.obs[row, ...], obs)
             if done:
                 batch.terminal_obs[row] = batch.obs[row]
                 obs, self._reset_infos[env_index] = env.reset()
-                self.stack.write_first(batch.obs[row], obs)
+                self.stack.write_first(batch.obs[row, ...], obs)
             batch.rewards[row] = reward
             batch.dones[row] = done
             infos.append(info)
@@ -141,7 +144,7 @@ class EnvGroup:
         for env_index, env in enumerate(self.envs):
             maybe_options = {"options": options[env_index]} if options[env_index] else {}
             obs, self._reset_infos[env_index] = env.reset(seed=seeds[env_index], **maybe_options)
-            self.stack.write_first(batch.obs[self.first_index + env_index], obs)
+            self.stack.write_first(batch.obs[self.first_index + env_index, ...], obs)
         return list(self._reset_infos)
 
     def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
     SubprocVecEnv,
     VecFrameStack,
     VecTransposeImage,
@@ -308,6 +309,35 @@ def test_other_envs_work_too() -> None:
     assert rewards.tolist() == [0.25, 0.25]
     assert dones.tolist() == [False, False]
     venv.close()
+
+
+class Position(gym.Env[Any, Any]):
+    """An env whose observation is a number."""
+
+    observation_space = gym.spaces.Discrete(9)
+    action_space = gym.spaces.Discrete(2)
+    render_mode = None
+    snapshot_attributes = ("position",)
+    position = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        self.position = 0
+        return self.position, {}
+
+    def step(self, action: int) -> Any:
+        self.position += action
+        return self.position, 0.0, self.position == 8, False, {}
+
+
+def test_observations_that_are_numbers() -> None:
+    ours, stock = SonicVecEnv([Position, Position]), DummyVecEnv([Position, Position])
+    np.testing.assert_array_equal(ours.reset(), stock.reset())
+    for _ in range(10):
+        for one, other in zip(ours.step([1, 0]), stock.step(np.array([1, 0])), strict=True):
+            np.testing.assert_equal(one, other)
+    ours.set_snapshot(ours.get_snapshot())
+    np.testing.assert_array_equal(ours.step([1, 1])[0], stock.step(np.array([1, 1]))[0])
+    ours.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors as Linux does")
