@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 ZoneAct = tuple[int, int]
@@ -19,6 +19,7 @@ class Game:
     :param test_levels: The held-out levels of the contest's split; all others are for training.
     :param level_end_px: (zone, act) in RAM -> x at which the level is finished; empty where the
         game has no notion of progress.
+    :param loops_px: Level -> the x where each of its loops begins and ends, where that is known.
     :param end_variables: RAM variables that end an episode when they hold the given value
         (``!=`` 0 is written as the string "nonzero").
     :param act_change_shifts_x: The game may change act, and with it the x coordinate, within a
@@ -39,6 +40,7 @@ class Game:
     levels: tuple[str, ...]
     test_levels: tuple[str, ...] = ()
     level_end_px: Mapping[ZoneAct, int] = field(default_factory=dict)
+    loops_px: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     end_variables: Mapping[str, int | str] = field(default_factory=dict)
     act_change_shifts_x: bool = False
     is_bundled: bool = False

@@ -62,6 +62,10 @@ def _load_pangolin_dash() -> Game:
         levels=tuple(acts),
         test_levels=tuple(name for name, act in acts.items() if act.get("split") == "test"),
         level_end_px={(act["zone"], act["act"]): act["end_x"] for act in acts.values()},
+        loops_px={
+            name: [(start, end) for start, end in act.get("loops", ())]
+            for name, act in acts.items()
+        },
         is_bundled=True,
         legal_source="comes with sonic_sb3",
     )

@@ -143,7 +143,10 @@ def script_lua(acts: Iterable[LevelSource]) -> str:
 
 
 def levels_json(acts: Iterable[LevelSource]) -> str:
-    """State name -> facts, in the order of play; start_x is where the save state stands."""
+    """
+    State name -> facts, in the order of play; start_x is where the save state stands, loops the
+    x where each begins and ends.
+    """
     facts = {}
     for a in acts:
         name = level_name(a.zone, a.act)
@@ -155,5 +158,6 @@ def levels_json(acts: Iterable[LevelSource]) -> str:
             "width_px": a.width,
             "height_px": a.height,
             "split": "test" if name in TEST_LEVELS else "train",
+            "loops": a.loops,
         }
     return _json(facts)

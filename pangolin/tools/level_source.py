@@ -31,4 +31,5 @@ class LevelSource:
     kills: list[tuple[int, int, int, int]] = field(default_factory=list)
     decor: list[tuple[str, int, int, bool]] = field(default_factory=list)
     fronts: list[tuple[int, int, int, int]] = field(default_factory=list)
+    loops: list[tuple[int, int]] = field(default_factory=list)
     notes: list[tuple[int, int, str]] = field(default_factory=list)

@@ -249,6 +249,7 @@ class LevelReader:
             raise self.fail("loop: radius 48..160")
         side = radius + LOOP_THICK + 24
         cx, cy = self.x + side, self.y - radius
+        self.source.loops.append((self.x, self.x + 2 * side))
         self.command_flat([str(2 * side)])
         self.terrain.loop(cx, cy, radius, LOOP_THICK)
         outer = radius + LOOP_THICK

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic_sb3.comparison import RunRecord
-from sonic_sb3.report.measures import METRICS, Number
+from sonic_sb3.report.measures import METRICS, SHARES, Number
 from sonic_sb3.report.run_numbers import mean_of
 from sonic_sb3.seed_statistics import (
     Interval,
@@ -67,7 +67,7 @@ def _over_seeds(measure: str, numbers: Sequence[Number]) -> tuple[float, Interva
         method = f"median over seeds, {n_reached} of {len(values)} got there, bootstrap over seeds"
         return median_reached(values), median_reached_interval(values), method
     mean = float(np.mean(values))
-    if measure in ("completion", "last_completion"):
+    if measure in SHARES:
         n_episodes = sum(n.n_episodes for n in numbers)
         n_completed = round(sum(n.value * n.n_episodes for n in numbers))
         method = "mean over seeds, what bootstrap over seeds or Wilson's of all episodes covers"

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sonic_sb3.games import INTEGRATIONS_DIR
+from sonic_sb3.games import INTEGRATIONS_DIR, catalogue
 from sonic_sb3.report.curves import Ends
 from sonic_sb3.report.style import default_style, shorten, to_png
 
@@ -59,6 +59,7 @@ def draw_level(
             if picture is not None:
                 extent = (0, width, height, 0)
                 plot.imshow(picture, extent=extent, aspect="auto", alpha=0.8)
+            _mark_loops(plot, game_id, level)
             _mark(plot, training[arm], height, is_final=False)
             _mark(plot, final[arm], height, is_final=True)
             plot.set_xlim(0, width)
@@ -78,6 +79,13 @@ def _extent(picture: npt.NDArray[np.float32] | None, ends: list[Ends]) -> tuple[
     if len(xs) == 0:
         return 320.0, float(_STRIP_PX)
     return max(320.0, xs.max() * 1.03), max(float(_STRIP_PX), ys.max() * 1.1)
+
+
+def _mark_loops(plot: Axes, game_id: str, level: str) -> None:
+    game = catalogue().get(game_id)
+    for start, end in game.loops_px.get(level, ()) if game is not None else ():
+        plot.axvspan(start, end, color="#3b82f6", alpha=0.15, linewidth=0, zorder=1)
+        plot.text((start + end) / 2, 0, "loop", ha="center", va="top", fontsize="small", zorder=5)
 
 
 def _mark(plot: Axes, ends: Ends, height: float, is_final: bool) -> None:

@@ -44,6 +44,11 @@ _GOAL = (
 MEASURES = {
     "completion": Measure("completed", _PERCENT, f"share of completed episodes, {_FINAL}"),
     "progress": Measure("progress", _PERCENT, f"mean way along the level, {_FINAL}"),
+    "past_loop": Measure(
+        "past the loop",
+        _PERCENT,
+        f"share of episodes that ended behind the level's first loop, {_FINAL}",
+    ),
     "contest_score": Measure("contest score", _WHOLE, f"mean of the contest's points, {_FINAL}"),
     "completion_time_s": Measure(
         "seconds when completed", _TENTHS, f"mean game time of completed episodes alone, {_FINAL}"
@@ -78,6 +83,8 @@ MEASURES = {
         "share of the action that was taken most, of the episodes that ended in the last tenth",
     ),
 }
+# Of episodes: who counts them knows how sure the number is.
+SHARES = ("completion", "past_loop", "last_completion")
 # Of a training's course: they tell whether a policy collapsed, in a table of their own.
 COURSE = ("third_progress", "last_progress", "last_left", "last_commonest")
 

@@ -9,12 +9,14 @@ import numpy as np
 
 from sonic_sb3.comparison import RunRecord, resume_times
 from sonic_sb3.episode_tables import Column, EpisodeTable
+from sonic_sb3.games import catalogue
 from sonic_sb3.report.action_names import action_names, side_of
 from sonic_sb3.report.measures import (
     COMPLETION_GOAL,
     GOAL_WINDOW_EPISODES,
     MEASURES,
     MIN_EVALUATION_EPISODES,
+    SHARES,
     Number,
 )
 from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
@@ -23,13 +25,13 @@ from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
 def run_numbers(arm: str, record: RunRecord) -> list[Number]:
     """All numbers of one run."""
     numbers = [
-        *_final_numbers(arm, record.label, record.final, ""),
+        *_final_numbers(arm, record, record.final, ""),
         *_training_numbers(arm, record),
     ]
     if record.final is not None:
         levels = sorted(set(record.final.level.tolist()))
         for level in levels if len(levels) > 1 else []:
-            numbers += _final_numbers(arm, record.label, _of_level(record.final, level), level)
+            numbers += _final_numbers(arm, record, _of_level(record.final, level), level)
     return numbers
 
 
@@ -52,16 +54,20 @@ def _of_level(table: EpisodeTable, level: str) -> EpisodeTable:
     )
 
 
-def _final_numbers(arm: str, run: str, table: EpisodeTable | None, level: str) -> list[Number]:
+def _final_numbers(
+    arm: str, record: RunRecord, table: EpisodeTable | None, level: str
+) -> list[Number]:
     if table is None or table.path is None:
         return []
     values = dict(table.values)
     if "completion" in values and "game_time_s" in values:
         values["completion_time_s"] = values["game_time_s"][values["completion"] == 1]
+    values["past_loop"] = _is_past_loop(record.env_id, table)
     numbers = []
     for measure in (
         "completion",
         "progress",
+        "past_loop",
         "contest_score",
         "completion_time_s",
         "episode_return",
@@ -72,16 +78,25 @@ def _final_numbers(arm: str, run: str, table: EpisodeTable | None, level: str) -
             continue
         interval = bootstrap_mean_interval(sample.tolist())
         method = "mean over episodes, bootstrap over episodes"
-        if measure == "completion":
+        if measure in SHARES:
             interval = wilson_interval(int(sample.sum()), len(sample))
             method = "share of episodes, Wilson's interval"
         numbers.append(
             Number(
-                arm, run, measure, float(sample.mean()), interval, 1, len(sample), method,
+                arm, record.label, measure, float(sample.mean()), interval, 1, len(sample), method,
                 (table.path,), level,
             )
         )  # fmt: skip
     return numbers
+
+
+def _is_past_loop(game_id: str, table: EpisodeTable) -> Column:
+    """(n_episodes,) 1, 0, or NaN where the level has no loop that is known."""
+    game = catalogue().get(game_id)
+    loops = {} if game is None else game.loops_px
+    ends = np.array([loops[v][0][1] if loops.get(v) else math.nan for v in table.level.tolist()])
+    x = table.values.get("x", np.full(len(table), np.nan))
+    return np.where(np.isfinite(ends) & np.isfinite(x), x >= ends, np.nan)
 
 
 def _training_numbers(arm: str, record: RunRecord) -> list[Number]:

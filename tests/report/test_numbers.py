@@ -38,6 +38,20 @@ def test_an_evaluation_by_hand(make_run: RunMaker) -> None:
     assert found["progress"].sources == (record.path / "evaluation.json",)
 
 
+def test_who_passes_the_loop(make_run: RunMaker) -> None:
+    """It ends at x 1920 on this act, whose episodes here end at 96 + 6816 x progress."""
+    ends = [episode(progress=p) for p in (0.26, 0.265, 0.27, 0.5)]
+    on_another = episode(progress=0.27, level="CanopyZone.Act2")  # there at x 3144
+    record = load_record(make_run("run", [], [*ends, on_another]))
+    numbers = run_numbers("arm", record)
+    assert by_measure(numbers)["past_loop"].value == 2 / 5
+    assert by_measure(numbers, LEVEL)["past_loop"].value == 2 / 4
+    assert by_measure(numbers, LEVEL)["past_loop"].interval == wilson_interval(2, 4)
+    assert by_measure(numbers, "CanopyZone.Act2")["past_loop"].value == 0
+    unknown = load_record(make_run("other", [], ends, env="Airstriker-Genesis-v0"))
+    assert "past_loop" not in by_measure(run_numbers("arm", unknown))
+
+
 def test_training_by_hand(make_run: RunMaker) -> None:
     record = load_record(make_run("run", [HALF] * 50 + [FULL] * 75))
     found = by_measure(run_numbers("arm", record))
