@@ -61,6 +61,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
         {
             "completed": ("completion", _percent),
             "way made": ("progress", _percent),
+            "past the loop": ("past_loop", _percent),
             "timesteps to 95 %": ("timesteps_to_goal", _thousands),
             "minutes to 95 %": ("minutes_to_goal", _decimal),
         },
