@@ -11,7 +11,7 @@ from sonic_sb3.action_sets import find_actions
 from sonic_sb3.envs.actions import MacroDiscretizer, StochasticFrameSkip, make_discretizer
 from sonic_sb3.envs.episodes import LEVEL_DRAWS, EpisodeFacts, LevelDraw, RandomNoops
 from sonic_sb3.envs.game_env import GameEnv
-from sonic_sb3.envs.observations import GrayShift, WarpFrame
+from sonic_sb3.envs.observations import GrayShift, WarpFrame, check_frame_size
 from sonic_sb3.envs.rewards import AllowBacktracking, RewardScaler, RewardTerms
 from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.games import resolve_levels
@@ -76,8 +76,7 @@ def make_env(
     levels = resolve_levels(game_id, level if level is None or isinstance(level, str) else [*level])
     if level_draw not in LEVEL_DRAWS:
         raise unknown_name("level_draw", level_draw, LEVEL_DRAWS)
-    if frame_width < 1 or frame_height < 1:  # before the emulator shrinks to it
-        raise SettingsError(f"expected a frame of at least 1x1, got {frame_width}x{frame_height}")
+    check_frame_size(frame_width, frame_height)  # before the emulator shrinks to it
     if max_episode_steps < 1:
         raise SettingsError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
     is_pinned = level_draw == "pinned"

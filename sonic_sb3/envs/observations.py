@@ -12,6 +12,16 @@ import numpy.typing as npt
 from sonic_sb3.errors import SettingsError
 
 
+def check_frame_size(width: int, height: int) -> None:
+    """
+    Accept a size in pixels that a picture can have.
+
+    :raises SettingsError: It cannot.
+    """
+    if width < 1 or height < 1:
+        raise SettingsError(f"expected a frame of at least 1x1, got {width}x{height}")
+
+
 class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
     """
     Shrinks the screen and takes the colour out: (height, width, 1) uint8 0..255.
@@ -39,8 +49,7 @@ class WarpFrame(gym.ObservationWrapper[Any, Any, Any]):
         crop_top_px: int = 0,
     ) -> None:
         super().__init__(env)
-        if width < 1 or height < 1:
-            raise SettingsError(f"expected a frame of at least 1x1, got {width}x{height}")
+        check_frame_size(width, height)
         n_rows, _, n_channels = env.observation_space.shape or (0, 0, 0)
         if not 0 <= crop_top_px < n_rows:
             raise SettingsError(

@@ -147,8 +147,7 @@ class WorkerHandle:
 
         :raises WorkerError: It is gone for good.
         """
-        if self._is_closed:
-            raise WorkerError(f"expected open envs: {self._names} closed already")
+        self._check_open()
         if not self._owes_answer:
             return
         try:
@@ -160,8 +159,7 @@ class WorkerHandle:
 
     def receive(self) -> Any:
         """The answer to what was asked last. :raises SonicError: What the env raised."""
-        if self._is_closed:
-            raise WorkerError(f"expected open envs: {self._names} closed already")
+        self._check_open()
         if not self._owes_answer:
             raise WorkerError(f"expected a question to {self._names} first, none is open")
         try:
@@ -228,6 +226,10 @@ class WorkerHandle:
         own_fns = cloudpickle.dumps(list(self.env_fns))
         arguments = (own_fns, self.env_indices.start, self.n_stack, _known_proofs)
         self._process = WorkerProcess(self.context, arguments)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise WorkerError(f"expected open envs: {self._names} closed already")
 
     def _running(self) -> WorkerProcess:
         assert self._process is not None
