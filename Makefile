@@ -53,7 +53,7 @@ $(VENV)/.torch: $(VENV)/bin/pip constraints.txt
 	touch $@
 
 $(VENV)/.package: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable .
+	$(PIP) --editable '.[compare,play]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.package

@@ -23,6 +23,7 @@ _NOT_TRIED = frozenset(
         "snapshot_freq",
     }
 )
+_MAX_NAME = 60
 _SEED_FOLDER = re.compile(r"seed_\d+")
 
 
@@ -33,7 +34,8 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
     ``EXPERIMENT/results/ARM/seed_K`` gives ARM, also without ``results`` and for run folders below
     it (``EXPERIMENT: ARM``, where two experiments have one of that name, with as many folders
     before it as tell them apart). Any other run's arm is called after its algorithm and those
-    settings and hyperparameters in which arms of that algorithm differ.
+    settings and hyperparameters in which arms of that algorithm differ, or, where that takes too
+    many words, after the first of its folders.
 
     :param runs: Folder and manifest of each run.
     """
@@ -42,7 +44,9 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
         flatten_settings(manifest) if arm is None else {}
         for arm, (_, manifest) in zip(from_folders, runs, strict=True)
     ]
-    from_settings = _name_by_settings([t for t in tried if t])
+    from_settings = _name_by_settings(
+        [(path, settings) for (path, _), settings in zip(runs, tried, strict=True) if settings]
+    )
     experiments = _tell_apart({arm[0] for arm in from_folders if arm is not None})
     names = []
     for arm, settings in zip(from_folders, tried, strict=True):
@@ -146,16 +150,26 @@ def _key(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True, default=str)
 
 
-def _name_by_settings(tried: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Key of an arm -> the shortest name that tells it from the other arms of its algorithm."""
-    arms = {_key(settings): settings for settings in tried}
+def _name_by_settings(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> dict[str, str]:
+    """Key of an arm -> a short name that tells it from the other arms of its algorithm."""
+    arms = {_key(settings): settings for _, settings in runs}
     names = {}
     for key, settings in arms.items():
+        algo = str(settings.get("algo", "?"))
         siblings = [s for s in arms.values() if s.get("algo") == settings.get("algo")]
         differing = differing_settings(siblings)
         told = [f"{name.split('.')[-1]}={_say(settings.get(name))}" for name in differing]
-        names[key] = " ".join([str(settings.get("algo", "?")), *told])
+        name = " ".join([algo, *told])
+        if len(name) > _MAX_NAME:
+            folder = min(str(path) for path, other in runs if _key(other) == key)
+            name = f"{algo}: {Path(folder).name}"
+        names[key] = name
     return names
+
+
+def shown_setting(value: Any) -> str:
+    """A setting for a table; ``-`` where it was left to the algorithm."""
+    return "-" if value is None else one_line(_say(value))
 
 
 def _say(value: Any) -> str:

@@ -13,8 +13,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from sonic_sb3.errors import SettingsError, SonicError
+from sonic_sb3.plain_text import printable
 from sonic_sb3.stop_signals import StoppedBySignal
 
+# What is wrong with a path that a user gave, or with what lies there; the rest are our mistakes.
+_PATH_ERRORS = {
+    errno.ENAMETOOLONG: "a shorter path",
+    errno.EACCES: "the permission to read (or write) it",
+    errno.EPERM: "the permission to read (or write) it",
+    errno.EROFS: "a folder that can be written to",
+    errno.EISDIR: "a file",
+    errno.ENOTDIR: "a folder",
+}
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^\s]*@")
 
 
@@ -94,15 +104,14 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE  # they have seen enough, as `head` does
     except SonicError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno not in _PATH_ERRORS or error.filename is None:
             raise
-        print(
-            f"error: expected a path, got one that is too long: {error.filename!r:.200}",
-            file=sys.stderr,
-        )
+        expected = _PATH_ERRORS[error.errno]
+        path = printable(f"{error.filename!s:.200}")
+        print(f"error: {path}: expected {expected}, got: {error.strerror}", file=sys.stderr)
         return 2
     except StoppedBySignal as stop:
         print(f"stopped by {stop}; `--resume RUN` goes on with a training run", file=sys.stderr)

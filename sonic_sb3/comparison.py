@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sonic_sb3.arm_names import arm_of_folder, name_arms
 from sonic_sb3.episode_tables import (
     EpisodeTable,
@@ -31,6 +33,7 @@ from sonic_sb3.plain_text import one_line
 from sonic_sb3.run_folder import RunFolder, open_run_folder
 
 _MAX_EVALUATION_BYTES = 200_000_000
+_MAX_SECONDS = 1e12
 
 
 @dataclass(frozen=True)
@@ -127,24 +130,40 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
 
     :param records: Runs; of an arm's copies the first is kept, with a note.
     """
-    kept: dict[str, RunRecord] = {}
+    kept: list[RunRecord] = []
+    places: dict[str, list[int]] = {}
     for record in records:
-        started_at = record.manifest.get("started_at")
-        # Arms that differ in their evaluation alone may begin in the same second.
-        facts = [record.arm, arm_of_folder(record.path), started_at]
-        facts += [record.manifest["settings"], record.hyperparameters]
-        key = json.dumps(facts, sort_keys=True, default=str)
-        if started_at is None:
-            key = str(record.path.resolve())
-        if key in kept:
-            first = kept[key]
+        of_same_settings = places.setdefault(_identity(record), [])
+        at = next((k for k in of_same_settings if _is_copy(kept[k], record)), None)
+        if at is None:
+            of_same_settings.append(len(kept))
+            kept.append(record)
+        elif kept[at].path.resolve() != record.path.resolve():
             note = f"the same run lies in {one_line(record.path)} too; it counts once"
-            is_same_place = first.path.resolve() == record.path.resolve()
-            notes = first.notes if is_same_place else (*first.notes, note)
-            kept[key] = replace(first, notes=notes)
-        else:
-            kept[key] = record
-    return list(kept.values())
+            if _final_bytes(kept[at]) != _final_bytes(record):
+                note += ", with the evaluation of the first"
+            kept[at] = replace(kept[at], notes=(*kept[at].notes, note))
+    return kept
+
+
+def _identity(record: RunRecord) -> str:
+    """What a run shares with its copies alone; it may be the same of arms that begin together."""
+    started_at = record.manifest.get("started_at")
+    if started_at is None:
+        return str(record.path.resolve())
+    facts = [record.arm, started_at, record.manifest["settings"], record.hyperparameters]
+    return json.dumps(facts, sort_keys=True, default=str)
+
+
+def _is_copy(first: RunRecord, second: RunRecord) -> bool:
+    """Arms that differ in their evaluation alone may begin in the same second."""
+    arms = {arm_of_folder(first.path), arm_of_folder(second.path)}
+    return len(arms - {None}) < 2
+
+
+def _final_bytes(record: RunRecord) -> bytes | None:
+    path = None if record.final is None else record.final.path
+    return None if path is None else path.read_bytes()
 
 
 def load_record(path: Path, arm: str = "") -> RunRecord:
@@ -213,11 +232,18 @@ def _run_folders(path: Path) -> Iterator[Path]:
     """Folders with a manifest; what lies within one of them is part of it."""
     if (path / "experiment.yml").is_file():
         path = path / "results"  # beside it may lie results of other budgets
-    for folder, names, files in os.walk(path):
+    for folder, names, files in os.walk(path, onerror=_tell_unreadable):
         names[:] = sorted(name for name in names if not name.startswith("."))
         if "manifest.json" in files:
             names.clear()
             yield Path(folder)
+
+
+def _tell_unreadable(error: OSError) -> None:
+    """Runs that cannot be read must not be missing silently."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return
+    raise RunFolderError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def resume_times(manifest: Mapping[str, Any]) -> list[float]:
@@ -246,7 +272,7 @@ def _read_training(
     rows = read_monitor_rows(path)
     table, n_odd = episodes_of_monitor(rows)
     started_s = rows.head.get("t_start")
-    if resumed_at and isinstance(started_s, int | float):
+    if resumed_at and isinstance(started_s, int | float) and abs(started_s) < _MAX_SECONDS:
         resumes = [at - started_s for at in resumed_at]
         table = replace(table, seconds=without_pauses(table.seconds, resumes))
         notes.append("it was stopped and resumed: the time in between is not in its minutes")
@@ -284,4 +310,8 @@ def _read_final(
         notes.append(f"evaluation.json is damaged and was left out ({one_line(repr(error))})")
         return None, {}
     facts = {k: v for k, v in data.items() if k not in ("summary", "episodes")}
+    for measure, values in table.values.items():
+        n_absent = int(np.isnan(values).sum())
+        if n_absent:
+            notes.append(f"evaluation.json: {n_absent} of {len(table)} episodes lack {measure}")
     return (table, facts) if len(table) else (None, facts)

@@ -17,6 +17,10 @@ from sonic_sb3.monitor_files import MonitorRows
 from sonic_sb3.plain_text import one_line
 
 Column = npt.NDArray[np.float64]
+# Beyond them a number is damage: sums and squares of it would overflow.
+MAX_TIMESTEPS = 10**12
+_MAX_EPISODE_TIMESTEPS = 10**9
+_MAX_VALUE = 1e30
 # Measure -> column of the monitor file, key of an evaluation's episode.
 _SOURCES = {
     "completion": ("is_success", "is_success"),
@@ -94,7 +98,7 @@ def episodes_of_monitor(rows: MonitorRows) -> tuple[EpisodeTable, int]:
     seconds = _to_numbers(columns.get("t", []))
     n_rows = len(next(iter(columns.values()), []))
     lengths = numbers.get("n_timesteps", np.full(n_rows, np.nan))
-    kept = np.isfinite(lengths) & (lengths > 0)
+    kept = np.isfinite(lengths) & (lengths > 0) & (lengths <= _MAX_EPISODE_TIMESTEPS)
     if len(seconds) != n_rows:
         seconds = np.full(n_rows, np.nan)
     counts = _parse_counts(columns.get("action_counts", []), n_rows)
@@ -174,13 +178,18 @@ def read_history(path: Path) -> EvaluationHistory:
     if "timesteps" not in arrays:
         raise RunFolderError(f"{path.name}: expected an array timesteps")
     timesteps = np.atleast_1d(arrays["timesteps"].astype(np.float64))
+    if not ((timesteps >= 0) & (timesteps <= MAX_TIMESTEPS)).all():
+        raise RunFolderError(f"{path.name}: expected timesteps of 0 to {MAX_TIMESTEPS:,}")
     values = {
         measure: arrays[name].astype(np.float64)
         for name, measure in names.items()
         if name in arrays
     }
-    if any(v.ndim != 2 or len(v) != len(timesteps) for v in values.values()):
-        raise RunFolderError(f"{path.name}: expected a row of episodes per evaluation")
+    for table in values.values():
+        if table.ndim != 2 or len(table) != len(timesteps) or table.shape[1] == 0:
+            raise RunFolderError(f"{path.name}: expected a row of episodes per evaluation")
+        if not (np.abs(table) <= _MAX_VALUE).all():
+            raise RunFolderError(f"{path.name}: expected finite numbers")
     return EvaluationHistory(path, timesteps, values)
 
 
@@ -193,7 +202,7 @@ def _number(value: Any) -> float:
         number = float(np.nan if value is None else value)
     except (TypeError, ValueError, OverflowError):
         return np.nan
-    return number if np.isfinite(number) else np.nan
+    return number if abs(number) <= _MAX_VALUE else np.nan
 
 
 def _present(columns: dict[str, Column]) -> dict[str, Column]:

@@ -14,7 +14,7 @@ from sonic_sb3.actors import Actor, Probabilities
 from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.envs.planned_episodes import make_planned_env
 from sonic_sb3.envs.vec_env import SonicVecEnv
-from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+from sonic_sb3.statistics import bounds_of, mean_interval, wilson_interval
 
 MAX_EVAL_ENVS = 8  # fixed, not the number of cores: batch size is part of what a result depends on
 
@@ -203,7 +203,7 @@ class Summary:
     :param completion_rate: Share of completed episodes.
     :param completion_rate_interval: Wilson's interval.
     :param means: Mean of each fact that the game has.
-    :param mean_intervals: Bootstrap intervals of the means.
+    :param mean_intervals: Student's intervals of the means.
     :param end_reasons: How many episodes ended how.
     """
 
@@ -247,7 +247,7 @@ def summarise(episodes: Sequence[Episode]) -> Summary:
             wilson_interval(len(completed), len(episodes)) if knows_success else None
         ),
         means={name: float(np.mean(values)) for name, values in columns.items()},
-        mean_intervals={name: bootstrap_mean_interval(v) for name, v in columns.items()},
+        mean_intervals={name: mean_interval(v, bounds_of(name)) for name, v in columns.items()},
         end_reasons={reason: reasons.count(reason) for reason in sorted(set(reasons))},
     )
 

@@ -292,12 +292,19 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor()
 
 
+# What decides how a run goes: videos, reports and results that lie about change nothing of it.
+_CODE = (":/sonic_sb3", ":/hyperparams", ":/pyproject.toml", ":/constraints.txt")
+
+
 def _git_state() -> dict[str, Any] | None:
     """Commit and dirty flag of the checkout that this package lies in, if it lies in one."""
     folder = Path(__file__).parent
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
+        return {
+            "commit": commit,
+            "dirty": bool(_git(folder, "status", "--porcelain", "--", *_CODE)),
+        }
     except (OSError, subprocess.SubprocessError):
         return None
 

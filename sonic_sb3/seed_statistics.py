@@ -2,9 +2,9 @@
 Statistics over seeds and levels: what a few runs tell of the runs that were not made.
 
 Scores are matrices (n_runs, n_levels), as rliable's. Its point estimates are used where it is
-installed (extra ``compare``). Its resampling is repeated here, because rliable's draws from numpy's
-global generator, and because the module that holds it needs ``arch``, which does not import beside
-every version of pandas.
+installed (extra ``compare``). Its intervals are not: percentile bootstraps over two to five runs,
+which is what people have, cover far less than they say, and have no width where all runs agree. The
+intervals here cover 93 to 97 % of normal values from two runs on (``test_seed_statistics.py``).
 
 Source: R. Agarwal et al. (2021), "Deep reinforcement learning at the edge of the statistical
 precipice", sections 4.1 to 4.3.
@@ -13,15 +13,17 @@ precipice", sections 4.1 to 4.3.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+from sonic_sb3.statistics import Z_95, mean_interval, student_t, wilson_interval
 
 Scores = npt.NDArray[np.float64]
 Interval = tuple[float, float]
+ANY: Interval = (-math.inf, math.inf)
 N_RESAMPLES = 2_000
 HOW_TO_INSTALL_RLIABLE = (
     "IQM and probability of improvement need rliable: `pip install 'sonic_sb3[compare]'`"
@@ -33,27 +35,6 @@ def has_rliable() -> bool:
     return importlib.util.find_spec("rliable") is not None
 
 
-def resample_runs(scores: Scores, rng: np.random.Generator, n: int = N_RESAMPLES) -> Scores:
-    """
-    Draw runs with replacement, for each level on its own (stratified bootstrap).
-
-    :param scores: (n_runs, n_levels).
-    :param rng: Where the draws come from.
-    :param n: How many resamples.
-    :returns: (n, n_runs, n_levels).
-    """
-    n_runs, n_levels = scores.shape
-    drawn = rng.integers(n_runs, size=(n, n_runs, n_levels))
-    resampled: Scores = scores[drawn, np.arange(n_levels)]
-    return resampled
-
-
-def interval_of(values: npt.ArrayLike) -> Interval:
-    """The middle 95 % of resampled values."""
-    low, high = np.quantile(np.asarray(values, dtype=np.float64), [0.025, 0.975])
-    return float(low), float(high)
-
-
 def iqm(scores: Scores) -> float:
     """Interquartile mean: the mean of the middle half of all runs and levels (rliable's)."""
     from rliable import metrics
@@ -61,20 +42,30 @@ def iqm(scores: Scores) -> float:
     return float(metrics.aggregate_iqm(scores))
 
 
-def iqm_interval(scores: Scores, seed: int = 0) -> Interval | None:
+def iqm_interval(scores: Scores, bounds: Interval = ANY, seed: int = 0) -> Interval | None:
     """
-    Stratified bootstrap's 95 % interval of the IQM.
+    95 % interval of the IQM: Student's t with the bootstrap's standard error.
+
+    Runs are drawn whole, for what an agent does on one level is not independent of what it does on
+    another. The usual percentile bootstrap covers 84 to 89 % with five runs, this one 93 to 97.
 
     :param scores: (n_runs, n_levels).
+    :param bounds: What such a mean can be.
     :param seed: Of the resampling.
     :returns: ``None`` for a single run.
+
+    Source: T. Hesterberg (2015), "What teachers should know about the bootstrap", section 5.3.
     """
-    if len(scores) < 2:
+    n_runs = len(scores)
+    if n_runs < 2:
         return None
-    resampled = resample_runs(scores, np.random.default_rng(seed))
-    flat = np.sort(resampled.reshape(len(resampled), -1), axis=1)
+    drawn = np.random.default_rng(seed).integers(n_runs, size=(N_RESAMPLES, n_runs))
+    flat = np.sort(scores[drawn].reshape(N_RESAMPLES, -1), axis=1)
     n_cut = int(0.25 * flat.shape[1])
-    return interval_of(flat[:, n_cut : flat.shape[1] - n_cut].mean(axis=1))
+    error = flat[:, n_cut : flat.shape[1] - n_cut].mean(axis=1).std()
+    spread = student_t(n_runs - 1) * float(error) * math.sqrt(n_runs / (n_runs - 1))
+    value = iqm(scores)
+    return max(bounds[0], value - spread), min(bounds[1], value + spread)
 
 
 def probability_of_improvement(x: Scores, y: Scores) -> float:
@@ -89,43 +80,56 @@ def probability_of_improvement(x: Scores, y: Scores) -> float:
     return float(metrics.probability_of_improvement(x, y))
 
 
-def improvement_interval(x: Scores, y: Scores, seed: int = 0) -> Interval | None:
-    """Stratified bootstrap's 95 % interval of it; ``None`` where either has a single run."""
-    if len(x) < 2 or len(y) < 2:
+def improvement_interval(probability: float, n_x: int, n_y: int) -> Interval | None:
+    """
+    Newcombe's 95 % interval of the probability of improvement, honest also at 0 and 1.
+
+    Levels do not make it narrower: runs, not levels, are what was drawn.
+
+    :param probability: Of :func:`probability_of_improvement`.
+    :param n_x: Runs of the first arm.
+    :param n_y: Runs of the second.
+    :returns: ``None`` where either has a single run.
+
+    Source: R. G. Newcombe (2006), "Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic", part 2, method 5.
+    """
+    if n_x < 2 or n_y < 2:
         return None
-    rng = np.random.default_rng(seed)
-    return interval_of(pairwise_wins(resample_runs(x, rng), resample_runs(y, rng)))
+    n_star = (n_x + n_y) / 2 - 1
+
+    def is_covered(theta: float) -> bool:
+        scale = 1 + n_star * (1 - theta) / (2 - theta) + n_star * theta / (1 + theta)
+        variance = theta * (1 - theta) * scale / (n_x * n_y)
+        return (probability - theta) ** 2 <= Z_95**2 * variance
+
+    return _edge(is_covered, probability, 0.0), _edge(is_covered, probability, 1.0)
 
 
-def pairwise_wins(x: Scores, y: Scores) -> Scores:
-    """
-    Share of the pairs of runs that x wins, ties half, averaged over levels.
-
-    :param x: (..., n_runs_x, n_levels).
-    :param y: (..., n_runs_y, n_levels).
-    """
-    first, second = x[..., :, None, :], y[..., None, :, :]
-    wins = (first > second) + 0.5 * (first == second)
-    shares: Scores = wins.mean(axis=(-3, -2, -1))
-    return shares
+def _edge(is_covered: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Where an interval that holds ``inside`` ends on the way to ``outside``, by bisection."""
+    for _ in range(40):
+        middle = (inside + outside) / 2
+        if is_covered(middle):
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
-def rate_interval(
-    run_rates: Sequence[float], n_successes: int, n_episodes: int, seed: int = 0
-) -> Interval | None:
+def rate_interval(run_rates: Sequence[float], n_successes: int, n_episodes: int) -> Interval | None:
     """
     95 % interval of a rate over several seeds.
 
-    The bootstrap over seeds has no width where all seeds agree, and Wilson's interval of all
+    Student's interval over seeds has no width where all seeds agree, and Wilson's interval of all
     episodes together takes the seeds for one: the interval is what either of them covers.
 
     :param run_rates: The rate of each run.
     :param n_successes: Of all runs' episodes.
     :param n_episodes: Of all runs.
-    :param seed: Of the resampling.
     :returns: ``None`` for a single run.
     """
-    over_seeds = bootstrap_mean_interval(run_rates, seed)
+    over_seeds = mean_interval(run_rates, (0.0, 1.0))
     if over_seeds is None:
         return None
     low, high = wilson_interval(n_successes, n_episodes)
@@ -140,50 +144,77 @@ def median_reached(times: Sequence[float]) -> float:
     return float(np.sort(times)[len(times) // 2])
 
 
-def median_reached_interval(times: Sequence[float], seed: int = 0) -> Interval | None:
-    """Percentile bootstrap's 95 % interval of it; infinite bounds mean never."""
-    if len(times) < 2:
+def median_reached_interval(times: Sequence[float]) -> Interval | None:
+    """
+    The narrowest interval between two of the times that covers the median in 95 % of the cases,
+    whatever their distribution; infinite bounds mean never.
+
+    Fewer than six times have none: theirs reaches from the first to the last, which covers 50,
+    75, 88 or 94 % with two, three, four or five (:func:`median_coverage`).
+    """
+    n = len(times)
+    if n < 2:
         return None
-    sample = np.sort(np.asarray(times, dtype=np.float64))
-    rng = np.random.default_rng(seed)
-    drawn = np.sort(sample[rng.integers(len(sample), size=(N_RESAMPLES, len(sample)))], axis=1)
-    medians = np.sort(drawn[:, len(sample) // 2])
-    # Without interpolation, for between a number and infinity lies nothing.
-    low, high = (medians[round(q * (N_RESAMPLES - 1))] for q in (0.025, 0.975))
-    return float(low), float(high)
+    n_cut = _median_cut(n)
+    ordered = np.sort(np.asarray(times, dtype=np.float64))
+    return float(ordered[n_cut]), float(ordered[n - 1 - n_cut])
+
+
+def median_coverage(n: int) -> float:
+    """How often :func:`median_reached_interval` of so many times covers the median."""
+    return 1 - 2 * _tail(n, _median_cut(n))
+
+
+def _median_cut(n: int) -> int:
+    """How many of n ordered values may be left out on each side."""
+    n_cut = 0
+    while _tail(n, n_cut + 1) <= 0.025:
+        n_cut += 1
+    return n_cut
+
+
+def _tail(n: int, k: int) -> float:
+    """Probability that at most k of n values lie below their median."""
+    return float(sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
 
 
 def profile(scores: Scores, thresholds: Scores) -> Scores:
     """
     Performance profile: the share of runs and levels that do better than each threshold.
 
-    :param scores: (..., n_runs, n_levels).
+    :param scores: (n_runs, n_levels).
     :param thresholds: (n_thresholds,).
-    :returns: (..., n_thresholds).
+    :returns: (n_thresholds,).
     """
-    above = scores[..., None] > thresholds
-    shares: Scores = above.mean(axis=(-3, -2))
+    shares: Scores = (scores[..., None] > thresholds).mean(axis=(0, 1))
     return shares
 
 
-def band(
-    rows: Scores, statistic: Callable[[Scores], Scores] | None = None, seed: int = 0
-) -> tuple[Scores, Scores] | None:
+def profile_band(shares: Scores, n_runs: int) -> tuple[Scores, Scores] | None:
     """
-    Pointwise 95 % bootstrap band over runs.
+    Pointwise 95 % band of a profile: Wilson's interval of so many runs, however many levels.
 
-    :param rows: (n_runs, n_points), or (n_runs, n_levels) with a ``statistic``.
-    :param statistic: (n, n_runs, n_levels) to (n, n_points); without it, the mean over runs.
-    :param seed: Of the resampling.
+    :param shares: (n_thresholds,).
+    :param n_runs: How many runs.
+    :returns: Lower and upper bounds (n_thresholds,); ``None`` for a single run.
+    """
+    if n_runs < 2:
+        return None
+    bounds = np.array([wilson_interval(share * n_runs, n_runs) for share in shares.tolist()])
+    return bounds[:, 0], bounds[:, 1]
+
+
+def band(rows: Scores, bounds: Interval = ANY) -> tuple[Scores, Scores] | None:
+    """
+    Pointwise 95 % band of the mean over runs, Student's.
+
+    :param rows: (n_runs, n_points).
+    :param bounds: What a mean can be; the band ends there.
     :returns: Lower and upper bounds (n_points,); ``None`` for a single run.
     """
-    if len(rows) < 2:
+    n_runs = len(rows)
+    if n_runs < 2:
         return None
-    rng = np.random.default_rng(seed)
-    if statistic is None:
-        weights = rng.multinomial(len(rows), [1 / len(rows)] * len(rows), size=N_RESAMPLES)
-        values: Scores = weights @ rows / len(rows)
-    else:
-        values = statistic(resample_runs(rows, rng))
-    low, high = np.quantile(values, [0.025, 0.975], axis=0)
-    return low, high
+    mean = rows.mean(axis=0)
+    spread = student_t(n_runs - 1) * rows.std(axis=0, ddof=1) / math.sqrt(n_runs)
+    return np.maximum(mean - spread, bounds[0]), np.minimum(mean + spread, bounds[1])

@@ -34,6 +34,11 @@ class StrictSettings(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
+# Where pydantic names a type of Python's, which no file has.
+_EXPECTATIONS = {
+    "tuple_type": "expected a list",
+    "too_short": "expected a list with something in it",
+}
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
@@ -58,7 +63,7 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
             raise SettingsError(f"{source}: {inside}{unknown_name('key', key, known)}") from None
         if first["type"] == "missing":
             raise SettingsError(f"{source}: {where}: expected this key, it is missing") from None
-        message = first["msg"].removeprefix("Value error, ")
+        message = _EXPECTATIONS.get(first["type"], first["msg"]).removeprefix("Value error, ")
         if first["type"] != "value_error":
             says_so = "should" in message or "expected" in message
             expectation = message if says_so else f"expected another value ({message})"

@@ -15,7 +15,7 @@ from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.evaluation import EvaluationResult, evaluate, summarise
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.runs import make_policy
-from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+from sonic_sb3.statistics import mean_interval, student_t, wilson_interval
 
 
 def play(game: str, n_episodes: int = 5) -> EvaluationResult:
@@ -77,12 +77,30 @@ def test_wilson_interval_against_the_textbook() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
-def test_bootstrap_interval_covers_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for k in range(200):
-        interval = bootstrap_mean_interval(rng.normal(3.0, 1.0, 40).tolist(), seed=k)
-        assert interval is not None
-        hits += interval[0] <= 3.0 <= interval[1]
-    assert 0.90 <= hits / 200 <= 0.99
-    assert bootstrap_mean_interval([1.0]) is None
+@pytest.mark.parametrize("n", [2, 3, 5, 10, 40])
+def test_mean_interval_covers_as_it_says(n: int) -> None:
+    rng = np.random.default_rng(n)
+    intervals = [mean_interval(rng.normal(3.0, 1.0, n).tolist()) or (0, 0) for _ in range(2000)]
+    assert np.mean([low <= 3.0 <= high for low, high in intervals]) == pytest.approx(
+        0.95, abs=0.015
+    )
+
+
+def test_mean_interval_by_hand() -> None:
+    low, high = mean_interval([1.0, 2.0, 3.0]) or (0, 0)
+    assert (low, high) == pytest.approx((2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5))
+    assert mean_interval([0.2, 1.0], (0.0, 1.0)) == (0.0, 1.0)
+    assert mean_interval([0.7, 0.7]) == (0.7, 0.7)
+    assert mean_interval([1.0]) is None
+
+
+def test_students_quantiles_against_the_textbook() -> None:
+    for n_degrees, quantile in (
+        (1, 12.7062),
+        (9, 2.2622),
+        (10, 2.2281),
+        (15, 2.1314),
+        (60, 2.0003),
+    ):
+        assert student_t(n_degrees) == pytest.approx(quantile, abs=2e-4)
+    assert student_t(10**6) == pytest.approx(1.95997, abs=1e-4)

@@ -20,8 +20,9 @@ from sonic_sb3.campaign.places import (
     make_places,
 )
 from sonic_sb3.campaign.view import View, cell_metric, format_table
-from sonic_sb3.errors import RomError, RunFolderError, SettingsError, unknown_name
+from sonic_sb3.errors import RomError, RunFolderError, SettingsError, SonicError, unknown_name
 from sonic_sb3.machine import n_usable_cores
+from sonic_sb3.plain_text import printable
 from sonic_sb3.rom_files import find_rom
 from sonic_sb3.stop_signals import StopRequest, stop_requests
 
@@ -65,6 +66,7 @@ class Campaign:
     :param scale: Of the budgets.
     :param cells: The grid.
     :param skipped: A line for each thing that cannot be run here.
+    :param given_name: What whoever opened it called it.
     """
 
     experiment: Experiment
@@ -73,6 +75,7 @@ class Campaign:
     scale: float
     cells: list[Cell]
     skipped: list[str]
+    given_name: str
 
     def status(self, n_workers: int | None = None) -> list[str]:
         """
@@ -116,7 +119,7 @@ class Campaign:
         """
         Write the report on what is done.
 
-        :returns: Its folder.
+        :returns: Its folder; of some arms alone another one, beside the experiment's.
         :raises RunFolderError: Nothing is done yet.
         """
         groups: dict[str, list[Path]] = {}
@@ -126,7 +129,7 @@ class Campaign:
         if not groups:
             raise RunFolderError(
                 f"no results in {self.places.results}: expected finished runs, "
-                f"`python -m sonic_sb3.experiment run {self.places.name}` makes them"
+                f"`python -m sonic_sb3.experiment run {self.given_name}` makes them"
             )
         if missing := self._cells_without_metric():
             raise SettingsError(
@@ -138,6 +141,8 @@ class Campaign:
 
         records = {arm: load_records(paths) for arm, paths in groups.items()}
         folder = self.places.report
+        if not self.is_whole:
+            folder = folder.with_name(f"partial_{folder.name}")
         write_report(
             records,
             folder,
@@ -148,8 +153,14 @@ class Campaign:
         )
         return folder
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all arms are here."""
+        return {cell.plan.arm for cell in self.cells} == set(self.experiment.arms)
+
     def introduction(self) -> str:
         """What the report begins with: question, decision rule, how much of the grid is done."""
+        # The answer is of the whole experiment: data that it was not written of cannot bear it.
         experiment = self.experiment
         states = Counter(cell.state() for cell in self.cells)
         arms = list(dict.fromkeys(cell.plan.arm for cell in self.cells))
@@ -159,7 +170,7 @@ class Campaign:
             f"Decision rule, written before the runs: {experiment.decision_rule.strip()}",
             f"Runs finished: {states[State.DONE]} of {len(self.cells)}.",
         ]
-        if len(arms) < len(experiment.arms):
+        if not self.is_whole:
             paragraphs.append(f"Not the whole experiment: of its arms only {', '.join(arms)}.")
         if states[State.OUTDATED]:
             paragraphs.append(
@@ -167,7 +178,9 @@ class Campaign:
                 "that the experiment has now."
             )
         if experiment.answer:
-            paragraphs.append(f"Answer: {experiment.answer.strip()}")
+            is_all = self.is_whole and states[State.DONE] == len(self.cells) and self.scale == 1
+            answer = "there is one of the whole experiment, which these runs are not."
+            paragraphs.append(f"Answer: {experiment.answer.strip() if is_all else answer}")
         if self.scale != 1:
             paragraphs.append(f"Budgets scaled by {self.scale:g}: not the full experiment.")
         notes = [f"{name}: {arm.note.strip()}" for name, arm in experiment.arms.items() if arm.note]
@@ -248,7 +261,7 @@ def open_campaign(
             skipped.append(f"{places.name}: skipped {', '.join(missing)}: {error}")
     if arms:
         cells = _with_starts(cells, set(arms))
-    return Campaign(experiment, places, log_folder, scale, cells, skipped)
+    return Campaign(experiment, places, log_folder, scale, cells, skipped, name)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -267,8 +280,11 @@ def list_experiments() -> list[str]:
     """A line for each experiment that can be named here: its name and its question."""
     lines = []
     for path in known_experiments():
-        question = " ".join(load_experiment(path).question.split())
-        lines.append(f"{path.parent.name}: {question}")
+        try:
+            text = load_experiment(path).question
+        except SonicError as error:
+            text = f"cannot be read: {error}"
+        lines.append(printable(f"{path.parent.name}: {' '.join(text.split())}"))
     return lines or ["no experiments here: expected folders with experiment.yml in experiments/"]
 
 

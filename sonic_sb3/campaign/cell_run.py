@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from sonic_sb3.campaign.cells import Cell, Lease
+from sonic_sb3.campaign.cells import Cell
+from sonic_sb3.campaign.leases import Lease
 from sonic_sb3.campaign.results import compact_files, write_compact_results
 from sonic_sb3.errors import RunFolderError, SonicError
 from sonic_sb3.run_folder import RunFolder
@@ -175,9 +176,7 @@ class CellRun:
         self.cell.write_failure(self.failure)
 
     def _end(self) -> bool:
-        if self._lease.descriptor >= 0:
-            self._lease.release()
-            self._lease.descriptor = -1
+        self._lease.release()
         return True
 
 

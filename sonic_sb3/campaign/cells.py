@@ -1,5 +1,5 @@
 """
-One cell of the grid: an arm with a seed. What is there of it on disk, and the lease on it.
+One cell of the grid: an arm with a seed, and what is there of it on disk.
 
 The disk is the only memory: a campaign that is killed finds everything again, and folders copied
 from another machine count as if they had been made here.
@@ -7,10 +7,7 @@ from another machine count as if they had been made here.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +17,10 @@ from typing import Any
 
 from sonic_sb3.atomic_files import write_json
 from sonic_sb3.campaign.definition import Experiment, Plan
+from sonic_sb3.campaign.leases import is_leased
 from sonic_sb3.campaign.places import Places
 from sonic_sb3.campaign.results import read_evaluation
-from sonic_sb3.errors import RunFolderError, SonicError
+from sonic_sb3.errors import SonicError
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.settings import read_settings
 
@@ -101,7 +99,7 @@ class Cell:
         """How far it is, by what lies on disk now."""
         if (self.results / "manifest.json").is_file():
             return State.OUTDATED if self.difference(self.results) else State.DONE
-        if is_leased(self.folder):
+        if is_leased(self.folder, self.results):
             return State.RUNNING
         run = self.find_run()
         if run is not None and _settings_difference(self, run.path):
@@ -190,62 +188,6 @@ def select_shard(cells: list[Cell], index: int, n_shards: int) -> list[Cell]:
     roots = list(dict.fromkeys(root(cell) for cell in cells))
     mine = set(roots[index - 1 :: n_shards])
     return [cell for cell in cells if root(cell) in mine]
-
-
-class Lease:
-    """
-    The right to work on a cell, held through an open file.
-
-    The processes that do the work inherit it, so it lives as long as any of them and no longer,
-    however the campaign ends.
-
-    :param descriptor: Of the locked file.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def release(self) -> None:
-        """Give it back; processes that inherited it still hold it."""
-        os.close(self.descriptor)
-
-
-def take_lease(folder: Path) -> Lease | None:
-    """
-    Take the lease on a cell.
-
-    :param folder: The cell's.
-    :returns: ``None`` where somebody holds it.
-    :raises RunFolderError: The folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lease.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise RunFolderError(f"cannot write {folder}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"{platform.node()} process {os.getpid()}\n".encode())
-    return Lease(descriptor)
-
-
-def is_leased(folder: Path) -> bool:
-    """Whether somebody works on a cell now."""
-    try:
-        descriptor = os.open(folder / "lease.lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _settings_difference(cell: Cell, folder: Path) -> str | None:

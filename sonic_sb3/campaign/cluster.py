@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions, store
-from sonic_sb3.campaign.cells import Cell, State, make_cells, take_lease
+from sonic_sb3.campaign.cells import Cell, State, make_cells
 from sonic_sb3.campaign.definition import make_plans, parse_experiment_text
+from sonic_sb3.campaign.leases import Lease, take_lease, take_results_lease
 from sonic_sb3.campaign.local import Grid
 from sonic_sb3.campaign.places import Places, make_places
 from sonic_sb3.campaign.view import View
@@ -52,6 +53,19 @@ class ClusterJob:
     scale: float
     options: Mapping[str, Any]
     stop_name: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """
+    A cell that was given to the cluster.
+
+    :param future: Its outcome.
+    :param lease: On its results, so that no other campaign gives it away too.
+    """
+
+    future: Future
+    lease: Lease
 
 
 def make_job(places: Places, log_folder: Path, scale: float, options: ProcessOptions) -> ClusterJob:
@@ -112,24 +126,26 @@ def _connect(address: str) -> Client:
 def _run(grid: Grid, client: Client, job: ClusterJob, view: View, request: StopRequest) -> None:
     from distributed import Event
 
-    futures: dict[tuple[str, int], Future] = {}
+    tasks: dict[tuple[str, int], Task] = {}
     losses: Counter[tuple[str, int]] = Counter()
     stop = Event(job.stop_name, client=client)
     try:
         while request.number is None:
-            _submit_more(grid, client, job, futures, view)
-            if not futures:
+            is_waiting = _submit_more(grid, client, job, tasks, view)
+            if not tasks and not is_waiting:
                 return
-            _collect(grid, futures, losses, view)
+            _collect(grid, tasks, losses, view)
             time.sleep(_POLL_S)
     finally:
         stop.set()
     deadline_s = time.monotonic() + _STOP_PATIENCE_S
-    while futures and time.monotonic() < deadline_s:
-        _collect(grid, futures, losses, view)
-        waiting = [key for key, future in futures.items() if not _is_processing(client, future)]
+    while tasks and time.monotonic() < deadline_s:
+        _collect(grid, tasks, losses, view)
+        waiting = [key for key, task in tasks.items() if not _is_processing(client, task.future)]
         for key in waiting:
-            futures.pop(key).cancel()
+            task = tasks.pop(key)
+            task.future.cancel()
+            task.lease.release()
         time.sleep(_POLL_S)
 
 
@@ -143,11 +159,13 @@ def _submit_more(
     grid: Grid,
     client: Client,
     job: ClusterJob,
-    futures: dict[tuple[str, int], Future],
+    tasks: dict[tuple[str, int], Task],
     view: View,
-) -> None:
+) -> bool:
+    """:returns: Whether another campaign works on a cell that is to be waited for."""
+    is_waiting = False
     for cell in grid.cells:
-        if cell.key in futures:
+        if cell.key in tasks:
             continue
         state = cell.state()
         # On a cluster the agent to start from may lie on the workers' disk alone.
@@ -157,10 +175,18 @@ def _submit_more(
         )
         if not is_wanted or not parent_is_done or (grid.was_begun(cell) and cell.failure.is_file()):
             continue
+        lease = take_results_lease(cell.results)
+        if lease is None:
+            view.note_held(cell)
+            is_waiting = True
+            continue
+        if (cell.results / "manifest.json").is_file():  # finished between the look and the lease
+            lease.release()
+            continue
         grid.begin(cell)
         view.tell(cell, "given to the cluster")
         arm, seed = cell.key
-        futures[cell.key] = client.submit(
+        future = client.submit(
             work_on_cell,
             asdict(job),
             arm,
@@ -168,30 +194,35 @@ def _submit_more(
             key=f"{job.stop_name}-{arm}-{seed}-{uuid.uuid4().hex}",
             pure=False,
         )
+        tasks[cell.key] = Task(future, lease)
+    return is_waiting
 
 
 def _collect(
     grid: Grid,
-    futures: dict[tuple[str, int], Future],
+    tasks: dict[tuple[str, int], Task],
     losses: Counter[tuple[str, int]],
     view: View,
 ) -> None:
     for cell in grid.cells:
-        future = futures.get(cell.key)
-        if future is None or not future.done():
+        task = tasks.get(cell.key)
+        if task is None or not task.future.done():
             continue
-        del futures[cell.key]
-        outcome = _outcome(future)
+        del tasks[cell.key]
+        outcome = _outcome(task.future)
         failure = outcome.get("failure")
         for note in outcome.get("notes", ()):
             view.tell(cell, note)
+        is_stored = False
         if outcome.get("files"):
             try:
                 store(cell, outcome["files"])
+                is_stored = True
             except SonicError as error:
                 failure = str(error)
-            else:
-                view.tell_done(cell)
+        task.lease.release()
+        if is_stored:
+            view.tell_done(cell)
         elif not failure and outcome.get("is_lost"):
             losses[cell.key] += 1
             if losses[cell.key] > _MAX_LOSSES:

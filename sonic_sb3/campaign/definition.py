@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
 from sonic_sb3.errors import SettingsError, SonicError, unknown_name
@@ -28,11 +28,19 @@ from sonic_sb3.strict_settings import Count, StrictSettings, not_bool, validate
 METRICS = ("episode_return", "n_timesteps", "game_time_s")
 METRICS_WITH_PROGRESS = ("completion_rate", "progress", "contest_score", "completion_time_s")
 _MAX_SEEDS = 1000
+_LAST_SEED = 2**31 - 1
 
-Seed = Annotated[int, BeforeValidator(not_bool), Field(ge=0, lt=2**31)]
-Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected a text, got blanks")
+    return text
+
+
+Seed = Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=_LAST_SEED)]
+Text = Annotated[str, AfterValidator(_not_blank), Field(min_length=1, max_length=10_000)]
 ArmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
-Levels = str | tuple[str, ...]
+Levels = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class EvaluationPlan(StrictSettings):
@@ -160,6 +168,18 @@ def parse_experiment(data: Mapping[str, Any], source: str) -> Experiment:
     return experiment
 
 
+def _check_seeds(experiment: Experiment, n_episodes: int, source: str) -> None:
+    """That every episode of every seed's evaluation has a seed of its own that exists."""
+    start = experiment.evaluation.seed
+    largest = (_LAST_SEED - start - n_episodes) // n_episodes
+    if max(experiment.seeds) > largest:
+        raise SettingsError(
+            f"{source}: seeds: expected at most {largest:,}, got {max(experiment.seeds):,}: "
+            f"evaluations of {n_episodes:,} episodes begin with seed {start:,} + seed x "
+            f"{n_episodes:,}, and seeds end at {_LAST_SEED:,}"
+        )
+
+
 def make_plans(
     experiment: Experiment, folder: Path, scale: float = 1.0, source: str = "experiment"
 ) -> dict[str, Plan]:
@@ -182,12 +202,19 @@ def make_plans(
         if plan.init_from is not None:
             _check_start(plan, plans, source)
     _check_games(experiment, plans, source)
+    n_episodes = _scaled(experiment.evaluation.n_episodes, scale)
+    _check_seeds(experiment, n_episodes, source)
     return plans
 
 
 def _make_plan(name: str, arm: Arm, experiment: Experiment, folder: Path, scale: float) -> Plan:
     game = find_game(arm.game or experiment.game or default_game_id()).id
     conf_file = _find_configuration(arm.configuration, folder)
+    if "n_timesteps" in arm.hyperparameters:
+        raise SettingsError(
+            "hyperparameters.n_timesteps: expected the budget as the arm's own n_timesteps, beside "
+            "hyperparameters"
+        )
     overrides = dict(arm.hyperparameters)
     overrides |= {f"env_kwargs.{key}": value for key, value in arm.env_kwargs.items()}
     n_timesteps = _scaled(arm.n_timesteps or experiment.n_timesteps, scale)
@@ -240,7 +267,10 @@ def _check_start(plan: Plan, plans: Mapping[str, Plan], source: str) -> None:
         if parent not in plans:
             raise SettingsError(f"{where}: {unknown_name('arm', parent, plans)}")
         if parent in seen:
-            raise SettingsError(f"{where}: expected a beginning, got {' from '.join(seen)}")
+            raise SettingsError(
+                f"{where}: expected an arm that starts from none of the others in the end, got a "
+                f"circle: {' from '.join([*seen, parent])}"
+            )
         seen.append(parent)
     start = plans[seen[1]]
     mine, its = plan.hyperparameters, start.hyperparameters

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions
-from sonic_sb3.campaign.cells import Cell, State, take_lease
+from sonic_sb3.campaign.cells import Cell, State
+from sonic_sb3.campaign.leases import take_both
 from sonic_sb3.campaign.view import View
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.stop_signals import StopRequest
@@ -131,7 +132,7 @@ def _begin_more(
         elif state in (State.WAITING, State.STOPPED) and not grid.start_is_there(cell):
             is_waiting = is_waiting or grid.is_blocked(cell) is None
         elif grid.may_begin(cell, state):
-            lease = take_lease(cell.folder)
+            lease = take_both(cell.folder, cell.results)
             if lease is None or not grid.may_begin(cell, _state_under_lease(cell)):
                 is_waiting = True
                 if lease is not None:

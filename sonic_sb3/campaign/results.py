@@ -15,6 +15,7 @@ import json
 import os
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,14 +111,15 @@ def metric_value(evaluation: Mapping[str, Any], metric: str) -> float | None:
 
     :param evaluation: As :func:`read_evaluation` gives it.
     :param metric: Its name.
-    :returns: ``None`` where the run lacks it.
+    :returns: ``None`` where the run lacks it, or has no finite number there.
     """
     summary = evaluation["summary"]
     means = summary.get("means")
     value = summary.get(metric)
     if value is None and isinstance(means, dict):
         value = means.get(metric)
-    return float(value) if isinstance(value, int | float) else None
+    is_number = isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return float(value) if is_number else None
 
 
 def _without_folder(manifest: bytes) -> bytes:

@@ -22,6 +22,12 @@ from sonic_sb3.report.tensorboard_files import write_tensorboard
 
 __all__ = ["write_report"]
 
+_HEAD = (
+    "arm", "run", "level", "measure", "value", "low", "high", "n_seeds", "n_episodes", "method",
+    "sources",
+)  # fmt: skip
+_FILES = {"pictures": "*.png", "data": "*.csv", "tensorboard": "events.out.tfevents.*"}
+
 
 def write_report(
     groups: Mapping[str, Sequence[RunRecord]],
@@ -60,13 +66,30 @@ def write_report(
 
 
 def _check_folder(folder: Path) -> None:
-    """What is in the way is deleted, so it must be a report."""
-    if not folder.is_dir() or (folder / "numbers.csv").is_file() or not any(folder.iterdir()):
+    """What an older report left is deleted, so all that lies in its folders must be a report's."""
+    if not folder.is_dir() or not any(folder.iterdir()):
         return
-    raise RunFolderError(
-        f"{folder} holds other files than a report: expected a new or empty folder, or an older "
-        "report"
-    )
+    if not _is_report(folder):
+        raise RunFolderError(
+            f"{folder} holds other files than a report: expected a new or empty folder, or an older"
+            " report"
+        )
+    for name, pattern in _FILES.items():
+        for path in sorted((folder / name).rglob("*")):
+            is_own = path.is_dir() or path.match(pattern) or path.name.startswith(".")
+            if not is_own:
+                raise RunFolderError(
+                    f"{path} is none of a report's files, and would be deleted with the older "
+                    "report: move it away, or name another folder"
+                )
+
+
+def _is_report(folder: Path) -> bool:
+    try:
+        with (folder / "numbers.csv").open("rb") as file:
+            return file.readline(1000).decode("utf-8", "replace").strip() == ",".join(_HEAD)
+    except OSError:
+        return False
 
 
 def _write(content: Content, groups: Groups, folder: Path) -> None:
@@ -89,8 +112,7 @@ def _write(content: Content, groups: Groups, folder: Path) -> None:
 
 
 def _number_rows(numbers: Sequence[Number], folder: Path) -> list[list[Any]]:
-    head = ["arm", "run", "level", "measure", "value", "low", "high", "n_seeds", "n_episodes"]
-    rows: list[list[Any]] = [[*head, "method", "sources"]]
+    rows: list[list[Any]] = [list(_HEAD)]
     for n in numbers:
         low, high = n.interval or ("", "")
         sources = ";".join(relative(path, folder) for path in dict.fromkeys(n.sources))

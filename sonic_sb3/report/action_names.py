@@ -13,15 +13,22 @@ def action_names(record: RunRecord) -> list[str]:
 
     :param record: The run.
     """
-    tables = [t for t in (record.training, record.final) if t is not None]
-    widths = [t.action_counts.shape[1] for t in tables if t.action_counts is not None]
-    if not widths:
-        return []
+    known = known_action_names(record)
+    return [f"action {k}" for k in range(_n_actions(record))] if known is None else known
+
+
+def known_action_names(record: RunRecord) -> list[str] | None:
+    """As :func:`action_names`; ``None`` where its settings do not tell."""
     try:
         known = names_of_set(record.env_kwargs.get("actions"), record.env_id)
     except SonicError:
-        known = []  # a set of another version
-    return known if len(known) == widths[0] else [f"action {k}" for k in range(widths[0])]
+        return None  # a set of another version
+    return known if len(known) == _n_actions(record) else None
+
+
+def _n_actions(record: RunRecord) -> int:
+    tables = [t for t in (record.training, record.final) if t is not None]
+    return next((t.action_counts.shape[1] for t in tables if t.action_counts is not None), 0)
 
 
 def side_of(action: str) -> int:

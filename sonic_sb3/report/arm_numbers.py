@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic_sb3.comparison import RunRecord
-from sonic_sb3.report.measures import METRICS, SHARES, Number
+from sonic_sb3.report.measures import GOALS, METRICS, SHARES, Number
 from sonic_sb3.report.run_numbers import mean_of
 from sonic_sb3.seed_statistics import (
     Interval,
@@ -19,12 +19,13 @@ from sonic_sb3.seed_statistics import (
     improvement_interval,
     iqm,
     iqm_interval,
+    median_coverage,
     median_reached,
     median_reached_interval,
     probability_of_improvement,
     rate_interval,
 )
-from sonic_sb3.statistics import bootstrap_mean_interval
+from sonic_sb3.statistics import bounds_of, mean_interval
 
 
 def arm_numbers(arm: str, numbers: Sequence[Number]) -> list[Number]:
@@ -56,23 +57,30 @@ def _arm_number(arm: str, numbers: Sequence[Number]) -> Number:
         method=method,
         sources=tuple(source for n in numbers for source in n.sources),
         level=first.level,
+        n_reached=_n_reached(numbers) if first.measure in GOALS else None,
     )
+
+
+def _n_reached(numbers: Sequence[Number]) -> int:
+    return sum(math.isfinite(n.value) for n in numbers)
 
 
 def _over_seeds(measure: str, numbers: Sequence[Number]) -> tuple[float, Interval | None, str]:
     """Value, interval and method."""
     values = [n.value for n in numbers]
-    if measure in ("timesteps_to_goal", "minutes_to_goal"):
-        n_reached = sum(math.isfinite(v) for v in values)
-        method = f"median over seeds, {n_reached} of {len(values)} got there, bootstrap over seeds"
+    if measure in GOALS:
+        method = (
+            f"median over seeds, {_n_reached(numbers)} of {len(values)} got there; interval between"
+            f" two of the seeds, covers {median_coverage(len(values)):.0%}"
+        )
         return median_reached(values), median_reached_interval(values), method
     mean = float(np.mean(values))
     if measure in SHARES:
         n_episodes = sum(n.n_episodes for n in numbers)
         n_completed = round(sum(n.value * n.n_episodes for n in numbers))
-        method = "mean over seeds, what bootstrap over seeds or Wilson's of all episodes covers"
+        method = "mean over seeds, what Student's over seeds or Wilson's of all episodes covers"
         return mean, rate_interval(values, n_completed, n_episodes), method
-    return mean, bootstrap_mean_interval(values), "mean over seeds, bootstrap over seeds"
+    return mean, mean_interval(values, bounds_of(measure)), "mean over seeds, Student's over seeds"
 
 
 def score_matrix(
@@ -101,10 +109,19 @@ def score_matrix(
 
 def common_levels(groups: Mapping[str, Sequence[RunRecord]]) -> list[str]:
     """The levels on which every evaluated run was evaluated."""
-    sets = [
+    sets = _level_sets(groups)
+    return sorted(set.intersection(*sets)) if sets else []
+
+
+def evaluated_levels(groups: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+    """The levels on which any run was evaluated."""
+    return sorted(set().union(*_level_sets(groups)))
+
+
+def _level_sets(groups: Mapping[str, Sequence[RunRecord]]) -> list[set[str]]:
+    return [
         set(r.final.level.tolist()) for rs in groups.values() for r in rs if r.final is not None
     ]
-    return sorted(set.intersection(*sets)) if sets else []
 
 
 def aggregate_numbers(groups: Mapping[str, Sequence[RunRecord]], metric: str) -> list[Number]:
@@ -135,10 +152,11 @@ def _iqm_number(
     scores, used = score_matrix(records, metric, levels)
     if not used:
         return []
-    method = "rliable's IQM over seeds and levels, stratified bootstrap"
+    method = "rliable's IQM over seeds and levels, Student's with the bootstrap's standard error"
+    interval = iqm_interval(scores, bounds_of(metric))
     return [
         Number(
-            arm, "", f"iqm_{metric}", iqm(scores), iqm_interval(scores), len(used),
+            arm, "", f"iqm_{metric}", iqm(scores), interval, len(used),
             _count(used), method, _sources(used),
         )
     ]  # fmt: skip
@@ -155,12 +173,13 @@ def _improvement_number(
     if not used_x or not used_y:
         return []
     used = [*used_x, *used_y]
-    method = f"rliable's probability that a run of {first[0]} beats one of {second[0]}"
+    method = f"rliable's probability that a run of {first[0]} beats one of {second[0]}, Newcombe's"
+    probability = probability_of_improvement(x, y)
+    interval = improvement_interval(probability, len(x), len(y))
     return [
         Number(
             f"{first[0]} > {second[0]}", "", f"improvement_{metric}",
-            probability_of_improvement(x, y), improvement_interval(x, y), len(used),
-            _count(used), method, _sources(used),
+            probability, interval, len(used), _count(used), method, _sources(used),
         )
     ]  # fmt: skip
 

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from sonic_sb3.algorithm_settings import EnvKwargs
-from sonic_sb3.arm_names import differing_settings, flatten_settings
+from sonic_sb3.arm_names import differing_settings, flatten_settings, shown_setting
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.plain_text import one_line
-from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers
+from sonic_sb3.report.arm_numbers import (
+    aggregate_numbers,
+    arm_numbers,
+    common_levels,
+    evaluated_levels,
+)
 from sonic_sb3.report.measures import (
     COURSE,
+    EVALUATED,
     MEASURES,
     METRICS,
     Number,
@@ -125,8 +131,9 @@ def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Co
     metric = metric_of(groups, metric)
     numbers: list[Number] = []
     tables = []
+    by_level = len(evaluated_levels(groups)) > 1
     for arm, records in groups.items():
-        of_runs = [n for record in records for n in run_numbers(arm, record)]
+        of_runs = [n for record in records for n in run_numbers(arm, record, by_level=by_level)]
         numbers += [*arm_numbers(arm, of_runs), *of_runs]
     aggregates = aggregate_numbers(groups, metric)
     numbers += aggregates
@@ -134,6 +141,7 @@ def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Co
     tables += _aggregate_tables(groups, aggregates, metric)
     levels = sorted({n.level for n in numbers if n.level})
     tables += [_level_table(groups, numbers, levels, metric)] if levels else []
+    tables += _settings_table(groups)
     tables.append(_run_table(groups, numbers))
     tables += _course_tables(groups, numbers)
     used = {n.measure for n in numbers}
@@ -152,23 +160,28 @@ def collect(groups: Groups, *, title: str, intro: str, metric: str | None) -> Co
 _METHODS = [
     (
         "intervals",
-        "95 %. Of an arm: percentile bootstrap over its seeds; of a completion rate what that or "
-        "Wilson's interval of all episodes together covers. Of one run: over its episodes.",
+        "95 %. Of an arm's mean: Student's over its seeds; of a share of episodes what that or "
+        "Wilson's interval of all episodes together covers; of times to a goal, which may be "
+        "never, from one seed to another, with five seeds from the first to the last (94 %). Of "
+        "one run: over its episodes.",
     ),
+    ("what was tried", "settings as they were written; - is a default"),
     (
         "IQM",
-        "interquartile mean over seeds and levels (rliable), stratified bootstrap over seeds",
+        "interquartile mean over seeds and levels (rliable); its interval is Student's with the "
+        "standard error of a bootstrap over seeds",
     ),
     (
         "probability of improvement",
         "how probably a run of one arm beats a run of another on a level drawn at random, ties "
-        "counting half (rliable), stratified bootstrap over seeds",
+        "counting half (rliable); Newcombe's interval",
     ),
     (
         "curves",
         "running mean of the last 100 training episodes of each run (thin), mean over seeds "
-        "(thick) with a 95 % bootstrap band over seeds, as far as all seeds of the arm go; "
-        "timesteps are the lengths of the episodes ended so far, added up",
+        "(thick) with Student's 95 % band, as far as all seeds of the arm go; timesteps are the "
+        "lengths of the episodes ended so far, added up, so that a curve ends a little before "
+        "the run did",
     ),
 ]
 
@@ -204,7 +217,7 @@ def _arm_table(groups: Groups, numbers: Sequence[Number], metric: str) -> Table:
     rows = []
     for arm, records in groups.items():
         found = [_find(numbers, arm=arm, run="", measure=m, level="") for m in columns]
-        rows.append([arm, _size(records), *[cell(n) for n in found]])
+        rows.append([arm, _size(records), *[_sized_cell(n, records) for n in found]])
     return Table("Arms", ["arm", "n", *[MEASURES[m].label for m in columns]], rows)
 
 
@@ -214,6 +227,19 @@ def _size(records: Sequence[RunRecord]) -> str:
     if 0 < len(evaluated) < len(records):
         seeds += f" ({len(evaluated)} evaluated)"
     return f"{seeds}, {sum(map(len, evaluated))} episodes"
+
+
+def _sized_cell(number: Number | None, records: Sequence[RunRecord]) -> str:
+    """As :func:`cell`, with n where that is not the arm's."""
+    if number is None or number.measure not in EVALUATED:
+        return cell(number)
+    sizes = [len(r.final) for r in records if r.final is not None]
+    if (number.n_seeds, number.n_episodes) == (len(sizes), sum(sizes)):
+        return cell(number)
+    n = f"{number.n_episodes} episode{'s' * (number.n_episodes != 1)}"
+    if number.n_seeds != len(sizes):
+        n += f" of {number.n_seeds} seed{'s' * (number.n_seeds != 1)}"
+    return f"{cell(number)}; {n}" if "\n" in cell(number) else f"{cell(number)}\n{n}"
 
 
 def _aggregate_tables(groups: Groups, numbers: Sequence[Number], metric: str) -> list[Table]:
@@ -242,6 +268,16 @@ def _level_table(
         for arm in groups
     ]
     return Table(f"By level: {MEASURES[metric].label}", ["arm", *levels], rows)
+
+
+def _settings_table(groups: Groups) -> list[Table]:
+    """What was tried: the settings in which the arms differ, of each arm's first run."""
+    tried = {arm: flatten_settings(records[0].manifest) for arm, records in groups.items()}
+    rows = [
+        [name, *[shown_setting(settings.get(name)) for settings in tried.values()]]
+        for name in differing_settings(list(tried.values()))
+    ]
+    return [Table("What was tried", ["setting", *groups], rows)] if rows else []
 
 
 def _run_table(groups: Groups, numbers: Sequence[Number]) -> Table:
@@ -276,17 +312,41 @@ def _notes(groups: Groups) -> list[str]:
             if seeds.count(seed) > 1
         ]
         notes += _differences_within(arm, of_arm)
+        notes += _whole_rollouts(arm, of_arm)
     fewest = min(len(of_arm) for of_arm in groups.values())
     if fewest < FEW_SEEDS:
         notes.append(
-            f"An arm has {fewest} seed{'s' * (fewest > 1)}: bootstrap intervals over so few are "
-            "too narrow; take them for hints."
+            f"An arm has {fewest} seed{'s' * (fewest > 1)}: that seeds scatter normally, as their "
+            "intervals assume, cannot be seen of so few; take them for hints."
         )
+    notes += _left_out_levels(groups)
     for what, value_of in _PROTOCOL_FACTS.items():
         notes += _differences(groups, what, value_of)
     if not has_rliable() and any(r.final is not None for r in records):
         notes.append(f"{HOW_TO_INSTALL_RLIABLE}.")
     return notes
+
+
+def _whole_rollouts(arm: str, records: Sequence[RunRecord]) -> list[str]:
+    """One sentence where whole rollouts made training much longer than what was asked for."""
+    found = set()
+    for record in records:
+        asked = record.settings.get("n_timesteps")
+        trained = record.manifest.get("n_timesteps_trained")
+        if isinstance(asked, int) and isinstance(trained, int) and trained > 1.02 * asked > 0:
+            found.add(f"{trained:,} timesteps for {asked:,}")
+    return [f"{arm}: trained in whole rollouts, {', '.join(sorted(found))}."] if found else []
+
+
+def _left_out_levels(groups: Groups) -> list[str]:
+    """What is taken over levels that all runs share, where they do not share all."""
+    common, found = common_levels(groups), evaluated_levels(groups)
+    if len(common) == len(found):
+        return []
+    what = "Interquartile means, probabilities of improvement and the performance profile"
+    if not common:
+        return [f"{what} are missing: no level is one on which every run was evaluated."]
+    return [f"{what} are over {', '.join(common)} alone, on which every run was evaluated."]
 
 
 def _env_default(name: str) -> Callable[[RunRecord], Any]:
@@ -308,6 +368,12 @@ def _manifest_fact(section: str, name: str) -> Callable[[RunRecord], Any]:
     return value_of
 
 
+def _commit(record: RunRecord) -> Any:
+    git = record.manifest.get("git")
+    commit = git.get("commit") if isinstance(git, Mapping) else None
+    return str(commit)[:8] if commit else _ABSENT
+
+
 def _levels(record: RunRecord) -> str:
     levels = record.settings.get("levels")
     return ", ".join(map(str, levels)) if isinstance(levels, list | tuple) else str(levels)
@@ -327,6 +393,7 @@ _PROTOCOL_FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "Budgets (n_timesteps) differ": lambda r: r.settings.get("n_timesteps"),
     "ROMs differ": lambda r: r.manifest.get("rom_sha1"),
     "Versions of this package differ": _manifest_fact("packages", "sonic_sb3"),
+    "Commits of this package differ": _commit,
     "Versions of torch differ": _manifest_fact("packages", "torch"),
     "Precisions of gradient steps differ": lambda r: (
         r.manifest.get("precision", _ABSENT) if "learning_rate" in r.hyperparameters else _ABSENT

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.episode_tables import Column, EpisodeTable
 from sonic_sb3.seed_statistics import band
+from sonic_sb3.statistics import bounds_of
 
 WINDOW_EPISODES = 100
 N_POINTS = 121
@@ -133,14 +134,15 @@ def curves_of(groups: Mapping[str, Sequence[RunRecord]], measure: str, axis: str
     if not ends:
         return []
     grid = np.linspace(0, max(ends), N_POINTS)
-    return [_curve(arm, grid, of_arm) for arm, of_arm in lines.items() if of_arm]
+    bounds = bounds_of(measure)
+    return [_curve(arm, grid, of_arm, bounds) for arm, of_arm in lines.items() if of_arm]
 
 
-def _curve(arm: str, grid: Column, lines: Sequence[Line]) -> Curve:
+def _curve(arm: str, grid: Column, lines: Sequence[Line], limits: tuple[float, float]) -> Curve:
     rows = np.array([_on_grid(line, grid) for line in lines])
     everywhere = np.isfinite(rows).all(axis=0)
     mean = np.where(everywhere, rows.mean(axis=0), np.nan)
-    bounds = band(rows)
+    bounds = band(rows, limits)
     low, high = bounds if bounds is not None else (None, None)
     return Curve(arm, grid, mean, low, high, tuple(lines))
 
@@ -157,7 +159,7 @@ def _on_grid(line: Line, grid: Column) -> Column:
 
 def action_mix(arm: str, records: Sequence[RunRecord], names: Sequence[str]) -> ActionMix | None:
     """
-    Shares of the actions over training, all runs of an arm together.
+    Shares of the actions over training, all runs of an arm together, as far as all of them go.
 
     :param arm: Its name.
     :param records: Its runs.
@@ -168,7 +170,8 @@ def action_mix(arm: str, records: Sequence[RunRecord], names: Sequence[str]) -> 
     known = [(timesteps, c) for timesteps, c in counts if c is not None and len(timesteps)]
     if not known:
         return None
-    edges = np.linspace(0, max(timesteps[-1] for timesteps, _ in known), N_ACTION_BINS + 1)
+    # As far as all of them go: beyond, the mix would be another one because a run has left it.
+    edges = np.linspace(0, min(timesteps[-1] for timesteps, _ in known), N_ACTION_BINS + 1)
     sums = sum(_spread(timesteps, of_episodes, edges) for timesteps, of_episodes in known)
     totals = np.sum(sums, axis=1, keepdims=True)
     shares = np.where(totals > 0, sums / np.maximum(totals, 1e-9), np.nan)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sonic_sb3.comparison import RunRecord
+from sonic_sb3.errors import RunFolderError
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.arm_numbers import common_levels, score_matrix
 from sonic_sb3.report.content import Content, Groups, Picture
@@ -64,7 +65,10 @@ def best_videos(groups: Groups) -> list[Video]:
         path = _video_of(best)
         assert path is not None
         caption = "the best episode of the evaluation at the end"
-        videos.append(Video(arm, best.label, caption, path.read_bytes()))
+        try:
+            videos.append(Video(arm, best.label, caption, path.read_bytes()))
+        except OSError as error:
+            raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
     return videos
 
 
@@ -104,7 +108,7 @@ def _add_curves(content: Content, groups: Groups) -> None:
         return
     caption = (
         "Running mean of the last 100 training episodes: seeds (thin), mean of seeds (thick), 95 % "
-        "bootstrap band over seeds, against timesteps and against minutes."
+        "band of that mean, against timesteps and against minutes."
     )
     arms = list(groups)
     panels = {f"curves_{axis}.png": draw_curves(c, axis, arms) for axis, c in curves.items()}
@@ -155,8 +159,9 @@ def _add_actions(content: Content, groups: Groups) -> None:
     if not mixes:
         return
     caption = (
-        "Which share of the timesteps each action took, all seeds of an arm together. Red goes "
-        "left, blue goes right: a policy that collapsed shows as one broad band."
+        "Which share of the timesteps each action took, all seeds of an arm together, as far as "
+        "all of them go. Red goes left, blue goes right: a policy that collapsed shows as one "
+        "broad band."
     )
     panels = {f"actions_{k}.png": draw_actions(mix) for k, mix in enumerate(mixes)}
     content.pictures.append(Picture("Actions", caption, panels))
@@ -173,7 +178,7 @@ def _add_actions(content: Content, groups: Groups) -> None:
 
 
 def _add_maps(content: Content, groups: Groups) -> None:
-    rows: list[list[Any]] = [["game", "level", "arm", "phase", "x", "y", "end_reason"]]
+    rows: list[list[Any]] = [["game", "level", "arm", "run", "phase", "x", "y", "end_reason"]]
     for game_id, level in _levels(groups)[:MAX_MAPS]:
         of_game = {a: [r for r in rs if r.env_id == game_id] for a, rs in groups.items()}
         of_game = {arm: records for arm, records in of_game.items() if records}
@@ -182,18 +187,23 @@ def _add_maps(content: Content, groups: Groups) -> None:
         if not any(len(e.x) for e in (*training.values(), *final.values())):
             continue
         has_picture = picture_path(game_id, level) is not None
-        caption = f"{level}: where episodes ended, large of the evaluation, small of training." + (
-            "" if has_picture else " There is no picture of this level."
+        caption = (
+            f"{level}: where episodes ended, dark of the evaluation, pale of training. The area of "
+            "a mark is the share of the arm's episodes that ended there."
+            + ("" if has_picture else " There is no picture of this level.")
         )
         name = f"map_{len(content.pictures):02}.png"
         png = draw_level(game_id, level, training, final)
         content.pictures.append(Picture(f"Where it ends: {level}", caption, {name: png}, True))
-        for phase, by_arm in (("training", training), ("evaluation", final)):
-            for arm, ends in by_arm.items():
-                rows += [
-                    [game_id, level, arm, phase, float(x), float(y), str(reason)]
-                    for x, y, reason in zip(ends.x, ends.y, ends.end_reason, strict=True)
-                ]
+        for phase in ("training", "evaluation"):
+            for arm, records in of_game.items():
+                for record in records:
+                    table = record.training if phase == "training" else record.final
+                    ends = ends_of([table], level)
+                    rows += [
+                        [game_id, level, arm, record.label, phase, float(x), float(y), str(reason)]
+                        for x, y, reason in zip(ends.x, ends.y, ends.end_reason, strict=True)
+                    ]
     if len(rows) > 1:
         content.data["ends.csv"] = rows
 

@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sonic_sb3.episode_tables import Column
 from sonic_sb3.games import INTEGRATIONS_DIR, catalogue
 from sonic_sb3.report.curves import Ends
 from sonic_sb3.report.style import default_style, shorten, to_png
 
 MAP_SCALE = 4  # a pixel of a picture in maps/ stands for so many of the level's, each way
-MAX_MARKS = 1_500
+_CELL_PX = 48
 _STRIP_PX = 224  # the height of an empty strip: a screen's
 _DEATHS = ("life_lost", "game_over")
 _STALLS = ("time_limit",)
@@ -44,8 +45,9 @@ def draw_level(
 
     :param game_id: The game.
     :param level: The level.
-    :param training: Arm -> where its training episodes ended, small and pale.
-    :param final: Arm -> where its evaluation episodes ended.
+    :param training: Arm -> where its training episodes ended, pale.
+    :param final: Arm -> where its evaluation episodes ended. The area of a mark is the share of
+        the arm's episodes that ended there.
     """
     path = picture_path(game_id, level)
     picture = None if path is None else matplotlib.image.imread(path)
@@ -90,20 +92,34 @@ def _mark_loops(plot: Axes, game_id: str, level: str) -> None:
 
 def _mark(plot: Axes, ends: Ends, height: float, is_final: bool) -> None:
     for _, reasons, marker, colour in _KINDS:
-        chosen = np.flatnonzero(np.isin(ends.end_reason, reasons))
-        if len(chosen) > MAX_MARKS:  # evenly over training, not the first ones
-            chosen = chosen[np.linspace(0, len(chosen) - 1, MAX_MARKS).astype(int)]
+        chosen = np.isin(ends.end_reason, reasons)
+        y = np.clip(ends.y[chosen], 0, height)  # who falls out of the level is drawn at its edge
+        x, y, counts = _gather(ends.x[chosen], y)
+        smallest, largest = (40, 900) if is_final else (8, 500)
         plot.scatter(
-            ends.x[chosen],
-            np.clip(ends.y[chosen], 0, height),  # who falls out of the level is drawn at its edge
-            s=70 if is_final else 14,
+            x,
+            y,
+            s=smallest + largest * counts / max(1, len(ends.x)),
             marker=marker,
             color=colour,
-            alpha=0.95 if is_final else 0.35,
+            alpha=0.85 if is_final else 0.3,
             edgecolors="white" if is_final else "none",
             linewidths=0.8,
             zorder=4 if is_final else 3,
         )
+
+
+def _gather(x: Column, y: Column) -> tuple[Column, Column, Column]:
+    """Ends that lie close together as one, in their middle, and how many they are."""
+    cells = np.column_stack([x // _CELL_PX, y // _CELL_PX])
+    _, which, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    which = which.ravel()
+    n = len(counts)
+    return (
+        np.bincount(which, x, n) / counts,
+        np.bincount(which, y, n) / counts,
+        counts.astype(np.float64),
+    )
 
 
 def _tally(ends: Ends) -> str:

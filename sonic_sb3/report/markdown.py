@@ -17,7 +17,7 @@ def render_markdown(content: Content, runs: Sequence[tuple[str, str, str]]) -> s
     """
     parts = [
         f"# {_plain(content.title)}",
-        content.intro.strip(),
+        "\n\n".join(map(_plain, content.intro.strip().split("\n\n"))),
         _table(content.tables[0]),
         "## Good to know" if content.notes else "",
         "\n".join(f"- {_plain(note)}" for note in content.notes),
@@ -30,7 +30,11 @@ def render_markdown(content: Content, runs: Sequence[tuple[str, str, str]]) -> s
     parts.append("## What the numbers mean")
     parts.append("\n".join(f"- **{_plain(a)}**: {_plain(b)}" for a, b in content.definitions))
     parts.append("## Where they come from")
-    parts.append("`numbers.csv` names for every number the file it comes from. The runs:")
+    parts.append(
+        "`numbers.csv` names for every number the file it comes from. In `data/`, what is of "
+        "training comes from the monitor files of the runs, what is of the evaluation from their "
+        "`evaluation.json`. The runs:"
+    )
     parts.append("\n".join(f"- {_plain(a)}, {_plain(run)}: `{p}`" for a, run, p in runs))
     return "\n\n".join(part for part in parts if part) + "\n"
 

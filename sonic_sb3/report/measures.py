@@ -55,7 +55,11 @@ MEASURES = {
     ),
     "episode_return": Measure("return", "{:.2f}", f"mean sum of the learner's rewards, {_FINAL}"),
     "timesteps_to_goal": Measure("timesteps to 95 %", _WHOLE, f"timesteps until {_GOAL}"),
-    "minutes_to_goal": Measure("minutes to 95 %", _TENTHS, f"minutes of training until {_GOAL}"),
+    "minutes_to_goal": Measure(
+        "minutes to 95 %",
+        _TENTHS,
+        f"minutes of training, by the clock, with whatever ran beside it, until {_GOAL}",
+    ),
     "training_score": Measure(
         "contest score in training",
         _WHOLE,
@@ -83,8 +87,18 @@ MEASURES = {
         "share of the action that was taken most, of the episodes that ended in the last tenth",
     ),
 }
+# Of the evaluation at the end.
+EVALUATED = (
+    "completion",
+    "progress",
+    "past_loop",
+    "contest_score",
+    "completion_time_s",
+    "episode_return",
+)
 # Of episodes: who counts them knows how sure the number is.
 SHARES = ("completion", "past_loop", "last_completion")
+GOALS = ("timesteps_to_goal", "minutes_to_goal")
 # Of a training's course: they tell whether a policy collapsed, in a table of their own.
 COURSE = ("third_progress", "last_progress", "last_left", "last_commonest")
 
@@ -104,6 +118,7 @@ class Number:
     :param method: Where value and interval come from, in words.
     :param sources: The files.
     :param level: The level; empty where it is all of them.
+    :param n_reached: Of a goal, how many runs got there.
     """
 
     arm: str
@@ -116,6 +131,7 @@ class Number:
     method: str
     sources: tuple[Path, ...]
     level: str = ""
+    n_reached: int | None = None
 
 
 def metric_of(groups: Mapping[str, Sequence[RunRecord]], wanted: str | None) -> str:
@@ -150,9 +166,12 @@ def format_value(measure: str, value: float) -> str:
 
 
 def format_interval(number: Number) -> str:
-    """Its interval as people read it."""
+    """Its interval as people read it, and of a goal how many runs got there, if not all or none."""
     if number.interval is None:
         return "" if number.run else "one seed: no interval"
+    if number.n_reached in range(1, number.n_seeds):
+        low, high = (format_value(number.measure, bound) for bound in number.interval)
+        return f"{low} .. {high}; {number.n_reached} of {number.n_seeds} reached it"
     if all(math.isinf(bound) for bound in number.interval):
         return ""
     low, high = (format_value(number.measure, bound) for bound in number.interval)

@@ -17,10 +17,11 @@ from sonic_sb3.report.style import (
     action_colours,
     arm_style,
     default_style,
+    legend_label,
     shorten,
     to_png,
 )
-from sonic_sb3.seed_statistics import Scores, band, profile
+from sonic_sb3.seed_statistics import Scores, profile, profile_band
 
 _RATES = ("completion", "progress")
 _LABELS = {"completion": "completed", "progress": "progress", "episode_return": "return"}
@@ -57,7 +58,7 @@ def _draw_curves(
             plot.fill_between(
                 curve.x, curve.low, curve.high, color=style["color"], alpha=0.18, linewidth=0
             )
-        plot.plot(curve.x, curve.mean, linewidth=2, label=curve.arm, **style)
+        plot.plot(curve.x, curve.mean, linewidth=2, label=legend_label(curve.arm), **style)
     if measure in _RATES:
         plot.set_ylim(-0.02, 1.02)
         plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -76,7 +77,7 @@ def _legend(figure: Figure, plots: Sequence[Axes]) -> None:
     if handles:
         figure.legend(
             list(handles.values()),
-            [shorten(label) for label in handles],
+            [shorten(label.strip()) for label in handles],
             loc="outside upper center",
             ncols=min(3, len(handles)),
             frameon=False,
@@ -104,8 +105,10 @@ def draw_profile(
         for arm, of_arm in scores.items():
             style = arm_style(arms.index(arm))
             shares = profile(of_arm, thresholds)
-            bounds = band(of_arm, lambda resampled: profile(resampled, thresholds))
-            plot.step(thresholds, shares, where="post", label=arm, linewidth=2, **style)
+            bounds = profile_band(shares, len(of_arm))
+            plot.step(
+                thresholds, shares, where="post", label=legend_label(arm), linewidth=2, **style
+            )
             if bounds is not None:
                 plot.fill_between(
                     thresholds, *bounds, step="post", color=style["color"], alpha=0.18, linewidth=0
@@ -138,7 +141,7 @@ def draw_actions(mix: ActionMix) -> bytes:
                 bottom,
                 align="edge",
                 color=colours[k],
-                label=shorten(mix.names[k], 16),
+                label=legend_label(shorten(mix.names[k], 16)),
                 linewidth=0,
             )
             bottom += heights

@@ -10,27 +10,33 @@ import numpy as np
 from sonic_sb3.comparison import RunRecord, resume_times
 from sonic_sb3.episode_tables import Column, EpisodeTable
 from sonic_sb3.games import catalogue
-from sonic_sb3.report.action_names import action_names, side_of
+from sonic_sb3.report.action_names import known_action_names, side_of
 from sonic_sb3.report.measures import (
     COMPLETION_GOAL,
+    EVALUATED,
     GOAL_WINDOW_EPISODES,
     MEASURES,
     MIN_EVALUATION_EPISODES,
     SHARES,
     Number,
 )
-from sonic_sb3.statistics import bootstrap_mean_interval, wilson_interval
+from sonic_sb3.statistics import bounds_of, mean_interval, wilson_interval
 
 
-def run_numbers(arm: str, record: RunRecord) -> list[Number]:
-    """All numbers of one run."""
+def run_numbers(arm: str, record: RunRecord, *, by_level: bool = False) -> list[Number]:
+    """
+    All numbers of one run.
+
+    :param arm: Its arm.
+    :param record: The run.
+    :param by_level: Those of its evaluation for each level too.
+    """
     numbers = [
         *_final_numbers(arm, record, record.final, ""),
         *_training_numbers(arm, record),
     ]
-    if record.final is not None:
-        levels = sorted(set(record.final.level.tolist()))
-        for level in levels if len(levels) > 1 else []:
+    if record.final is not None and by_level:
+        for level in sorted(set(record.final.level.tolist())):
             numbers += _final_numbers(arm, record, _of_level(record.final, level), level)
     return numbers
 
@@ -64,20 +70,13 @@ def _final_numbers(
         values["completion_time_s"] = values["game_time_s"][values["completion"] == 1]
     values["past_loop"] = _is_past_loop(record.env_id, table)
     numbers = []
-    for measure in (
-        "completion",
-        "progress",
-        "past_loop",
-        "contest_score",
-        "completion_time_s",
-        "episode_return",
-    ):
+    for measure in EVALUATED:
         sample = values.get(measure, np.zeros(0))
         sample = sample[np.isfinite(sample)]
         if len(sample) == 0:
             continue
-        interval = bootstrap_mean_interval(sample.tolist())
-        method = "mean over episodes, bootstrap over episodes"
+        interval = mean_interval(sample.tolist(), bounds_of(measure))
+        method = "mean over episodes, Student's over episodes"
         if measure in SHARES:
             interval = wilson_interval(int(sample.sum()), len(sample))
             method = "share of episodes, Wilson's interval"
@@ -142,8 +141,9 @@ def _course(record: RunRecord) -> list[tuple[str, float, int]]:
     if table.action_counts is not None:
         counts = table.action_counts[tenth == 10]
         shares = counts.sum(axis=0) / max(1.0, counts.sum())
-        is_left = [side_of(name) == 0 for name in action_names(record)]
-        found.append(("last_left", float(shares[is_left].sum()), len(counts)))
+        if (names := known_action_names(record)) is not None:
+            is_left = [side_of(name) == 0 for name in names]
+            found.append(("last_left", float(shares[is_left].sum()), len(counts)))
         found.append(("last_commonest", float(shares.max()), len(counts)))
     return found
 

@@ -57,6 +57,11 @@ def to_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def legend_label(text: str) -> str:
+    """A name for a legend: matplotlib leaves out those that begin with ``_``."""
+    return f" {text}"
+
+
 def shorten(text: str, n: int = 34) -> str:
     """A name for a picture; matplotlib would read its ``$`` as mathematics."""
     text = "".join(c if c.isprintable() else " " for c in text).replace("$", "\\$")

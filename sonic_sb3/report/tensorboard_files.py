@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from sonic_sb3.comparison import RunRecord
 from sonic_sb3.episode_tables import Column
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.curves import Curve, action_mix, running_mean
-from sonic_sb3.report.measures import MEASURES, Number
+from sonic_sb3.report.measures import GOALS, MEASURES, Number
 
 FILE_NAME = "events.out.tfevents.0000000000.sonic_sb3"
 OVERVIEW = "overview"
@@ -35,7 +36,6 @@ BAND_RUN = "mean of seeds"
 MAX_POINTS = 400
 _TRAINING = ("progress", "completion", "contest_score", "episode_return", "n_timesteps")
 _FINAL = ("completion", "progress", "contest_score", "completion_time_s", "episode_return")
-_GOALS = ("timesteps_to_goal", "minutes_to_goal")
 
 Groups = Mapping[str, Sequence[RunRecord]]
 Point = tuple[int, float, float]  # step, wall time in seconds, value
@@ -84,7 +84,7 @@ def safe_names(texts: Sequence[str]) -> dict[str, str]:
 
 def _metrics_of(numbers: Sequence[Number]) -> list[str]:
     used = {n.measure for n in numbers if n.run}
-    return [m for m in (*_FINAL, *_GOALS, "training_score") if m in used]
+    return [m for m in (*_FINAL, *GOALS, "training_score") if m in used]
 
 
 def _experiment(groups: Groups, metrics: Sequence[str]) -> summary_pb2.Summary:
@@ -114,10 +114,15 @@ def _hparams(arm: str, record: RunRecord) -> dict[str, bool | float | str]:
     """What was tried, by name; seeds of an arm share it, and so form one row of HPARAMS."""
     flat: dict[str, Any] = {"arm": arm, **flatten_settings(record.manifest)}
     return {
-        name: value if isinstance(value, bool | int | float) else _say(value)
+        name: value if isinstance(value, bool) or _is_number(value) else _say(value)
         for name, value in flat.items()
         if value is not None
     }
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a float can hold it; a stranger's manifest may have larger ones."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _say(value: Any) -> str:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.errors import StudyError
-from sonic_sb3.statistics import bootstrap_mean_interval
+from sonic_sb3.statistics import mean_interval
 from sonic_sb3.tuning.plan import StudyPlace, no_completed
 from sonic_sb3.tuning.settings import Candidate
 from sonic_sb3.tuning.study import (
@@ -47,7 +47,7 @@ class Figure:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Its 95 % interval, where there are two trainings or more."""
-        return bootstrap_mean_interval(self.values)
+        return mean_interval(self.values)
 
     def __str__(self) -> str:
         text = f"{self.mean:.4f}"

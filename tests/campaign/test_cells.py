@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,9 @@ import numpy as np
 import pytest
 
 from sonic_sb3.campaign.cell_run import CellRun, ProcessOptions, last_words
-from sonic_sb3.campaign.cells import Cell, State, is_leased, make_cells, select_shard, take_lease
+from sonic_sb3.campaign.cells import Cell, State, make_cells, select_shard
 from sonic_sb3.campaign.definition import make_plans, parse_experiment
+from sonic_sb3.campaign.leases import take_lease, take_results_lease
 from sonic_sb3.campaign.places import make_places
 from sonic_sb3.campaign.results import (
     compact_files,
@@ -86,6 +85,10 @@ def test_states(tmp_path: Path) -> None:
     assert lease is not None
     assert cell.state() is State.RUNNING
     lease.release()
+    of_results = take_results_lease(cell.results)
+    assert of_results is not None
+    assert cell.state() is State.RUNNING, "a campaign with other logs"
+    of_results.release()
     assert cell.state() is State.WAITING
     write_run(cell.folder / "a2c" / f"{GAME}_1", cell)
     assert cell.state() is State.STOPPED
@@ -138,24 +141,6 @@ def test_shards_are_a_partition_and_keep_starts_together(tmp_path: Path) -> None
             assert {seed for arm, seed in mine if arm == "c"} == {
                 seed for arm, seed in mine if arm == "b"
             }
-
-
-def test_lease_lives_as_long_as_any_process_that_has_it(tmp_path: Path) -> None:
-    lease = take_lease(tmp_path)
-    assert lease is not None
-    assert take_lease(tmp_path) is None
-    child = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lease.descriptor]
-    )
-    lease.release()
-    assert is_leased(tmp_path)
-    assert take_lease(tmp_path) is None, "the child works on"
-    child.kill()
-    child.communicate()
-    assert not is_leased(tmp_path)
-    again = take_lease(tmp_path)
-    assert again is not None
-    again.release()
 
 
 def test_compact_results(tmp_path: Path) -> None:

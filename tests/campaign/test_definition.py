@@ -66,11 +66,17 @@ def test_every_part_of_the_question_is_needed(key: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seeds": []}, "seeds"),
+        ({"seeds": []}, "seeds: expected a list with something in it"),
         ({"seeds": [1, 1]}, "seeds: expected each once"),
         ({"seeds": [-1]}, "seeds.0"),
-        ({"seeds": 5}, "seeds"),
+        ({"seeds": 5}, "seeds: expected a list, got 5"),
+        (
+            {"seeds": [20240101], "evaluation": {"n_episodes": 200}},
+            "seeds: expected at most 10,692,417, got 20,240,101: evaluations of 200 episodes",
+        ),
         ({"question": ""}, "question"),
+        ({"decision_rule": " \n"}, "decision_rule: expected a text, got blanks"),
+        ({"levels": []}, "levels"),
         ({"arms": {}}, "arms"),
         ({"arms": [{"algo": "ppo"}]}, "arms: expected a mapping of names to arms, got a list"),
         ({"arms": {"a": None}}, "arms.a: expected a mapping"),
@@ -80,6 +86,10 @@ def test_every_part_of_the_question_is_needed(key: str) -> None:
         ({"arms": {"a": {"algo": "ppo", "level": "x"}}}, "did you mean 'levels'"),
         ({"arms": {"a": {"algo": "ppo", "levels": ["Level2"]}}}, "did you mean 'Level1'"),
         ({"arms": {"a": {"algo": "ppo", "hyperparameters": {"gama": 1}}}}, "did you mean 'gamma'"),
+        (
+            {"arms": {"a": {"algo": "ppo", "hyperparameters": {"n_timesteps": 5}}}},
+            "arms.a: hyperparameters.n_timesteps: expected the budget as the arm's own",
+        ),
         ({"arms": {"a": {"algo": "ppo", "env_kwargs": {"frame_skip": 0}}}}, "frame_skip"),
         ({"arms": {"a": {"algo": "ppo", "configuration": "a2d"}}}, "did you mean 'a2c'"),
         ({"arms": {"a": {"algo": "ppo", "configuration": "no.yml"}}}, "configuration: no file"),
@@ -116,10 +126,10 @@ def test_games_are_mixed_only_when_said() -> None:
     ("arms", "message"),
     [
         ({"a": {"algo": "ppo", "init_from": "c"}}, "unknown arm 'c'"),
-        ({"a": {"algo": "ppo", "init_from": "a"}}, "expected a beginning"),
+        ({"a": {"algo": "ppo", "init_from": "a"}}, "got a circle"),
         (
             {"a": {"algo": "ppo", "init_from": "b"}, "b": {"algo": "ppo", "init_from": "a"}},
-            "expected a beginning",
+            "got a circle",
         ),
         (
             {

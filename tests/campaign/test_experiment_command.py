@@ -95,6 +95,18 @@ def test_status_lists_and_shows(bench: Any, capsys: Any, monkeypatch: Any) -> No
     ]
 
 
+def test_one_damaged_file_hides_no_other(bench: Any, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(bench.folder)
+    damaged = bench.experiment.with_name("damaged")
+    damaged.mkdir()
+    (damaged / "experiment.yml").write_text('question: "\\e[31mred"\nseeds: 5\n')
+    assert experiment.main(["status"]) == 0
+    text = capsys.readouterr().out
+    assert "counting: Which of them counts faster?" in text
+    assert "damaged: cannot be read: " in text
+    assert "\x1b" not in text
+
+
 def test_report_hands_groups_to_the_writer(bench: Any, capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(bench.folder)
     assert bench.run("run", "counting", "--arms", "two")[0] == 0
@@ -117,10 +129,20 @@ def test_report_hands_groups_to_the_writer(bench: Any, capsys: Any, monkeypatch:
     assert "The faster one, if it is twice as fast." in intro
     assert "2 of 4" in intro
     text = (bench.experiment / "experiment.yml").read_text()
+    bench.write(f"{text}answer: The second one.\n")
+    assert experiment.main(["report", "counting"]) == 0
+    assert "which these runs are not" in written[-1][2]["intro"]
+    assert experiment.main(["report", "counting", "--arms", "two"]) == 0
+    assert written[-1][1] == Path("experiments/counting/partial_report"), "the whole one stays"
+    assert "of its arms only two" in written[-1][2]["intro"]
+    assert "The second one" not in written[-1][2]["intro"]
+    assert bench.run("run", "counting")[0] == 0
+    assert experiment.main(["report", "counting"]) == 0
+    assert "Answer: The second one." in written[-1][2]["intro"]
     bench.write(text.replace("metric: episode_return", "metric: game_time_s"))
     capsys.readouterr()
     message = refuse(["report", "counting"], capsys)
-    assert "metric 'game_time_s': the runs of two lack it" in message
+    assert "metric 'game_time_s': the runs of one, two lack it" in message
 
 
 def test_an_installed_experiment_is_worked_on_in_the_current_folder(

@@ -64,6 +64,18 @@ def test_two_campaigns_share_a_grid(bench: Any) -> None:
     assert text.count(": begins") == 4
 
 
+def test_two_campaigns_with_logs_of_their_own_share_a_grid(bench: Any) -> None:
+    """As when it is started from two folders: the logs lie below the current one."""
+    first = bench.start("run", "counting", "-f", "logs1", "--workers", "1", FAKE_STEP_S="0.02")
+    first_log = bench.log
+    second = bench.start("run", "counting", "-f", "logs2", "--workers", "2", FAKE_STEP_S="0.02")
+    assert first.wait(240) == 0, first_log.read_text()
+    assert second.wait(240) == 0, bench.log.read_text()
+    assert bench.results() == ALL
+    assert set(bench.counts().values()) == {1}
+    assert not list(bench.experiment.rglob(".*")), "no lock is left behind"
+
+
 def test_killed_campaign_takes_its_runs_along_and_goes_on(bench: Any) -> None:
     process = bench.start("run", "counting", "--workers", "2", FAKE_STEP_S="0.2")
     bench.wait_for(lambda: len(bench.counts()) > 6, process)

@@ -1,0 +1,198 @@
+"""Runs whose numbers, places or permissions are not what a training leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sonic_sb3 import compare
+from sonic_sb3.comparison import group_records, load_records
+from sonic_sb3.report.content import collect
+
+from .conftest import LEVEL, RunMaker, episode
+
+HALF, FULL = episode(progress=0.5, length=40), episode(progress=1.0, length=90)
+
+
+def change_json(path: Path, change: Callable[[Any], None]) -> None:
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def monitor_length(run: Path, text: str) -> None:
+    monitor = run / "0.monitor.csv"
+    head, columns, first, *rest = monitor.read_text().splitlines()
+    cells = first.split(",")
+    cells[1] = text
+    monitor.write_text("\n".join([head, columns, ",".join(cells), *rest]) + "\n")
+
+
+def evaluations(run: Path, timesteps: list[float], results: Any) -> None:
+    np.savez(run / "evaluations.npz", timesteps=np.array(timesteps), results=np.array(results))
+
+
+def long_ago(run: Path) -> None:
+    monitor = run / "0.monitor.csv"
+    _, _, rest = monitor.read_text().partition("\n")
+    monitor.write_text(f'#{{"t_start": {"9" * 400}}}\n{rest}')
+    at = {"at": "2026-09-21T14:20:00+00:00"}
+    change_json(run / "manifest.json", lambda data: data.update(resumed=[at]))
+
+
+HUGE = 10**400
+ATTACKS: dict[str, Callable[[Path], None]] = {
+    "long episode": lambda run: monitor_length(run, "1e19"),
+    "longer episode": lambda run: monitor_length(run, "1e300"),
+    "evaluated at NaN": lambda run: evaluations(run, [1, np.nan], [[1.0], [2.0]]),
+    "evaluated at infinity": lambda run: evaluations(run, [1, np.inf], [[1.0], [2.0]]),
+    "evaluated late": lambda run: evaluations(run, [1, 1e30], [[1.0], [2.0]]),
+    "evaluated on nothing": lambda run: evaluations(run, [1, 2], [[], []]),
+    "large scores": lambda run: evaluations(run, [1, 2], [[1e308], [1e308]]),
+    "large budget": lambda run: change_json(
+        run / "manifest.json", lambda data: data["settings"].update(n_timesteps=HUGE)
+    ),
+    "large hyperparameter": lambda run: change_json(
+        run / "manifest.json", lambda data: data["hyperparameters"].update(gamma=HUGE)
+    ),
+    "large start": long_ago,
+    "large progress": lambda run: change_json(
+        run / "evaluation.json", lambda data: data["episodes"][0].update(progress=HUGE)
+    ),
+    "no progress": lambda run: change_json(
+        run / "evaluation.json", lambda data: data["episodes"][0].update(progress=float("nan"))
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_strange_numbers_are_left_out(
+    attack: str, make_run: RunMaker, tmp_path: Path, capsys: Any
+) -> None:
+    runs = [make_run(f"x/seed_{k}", [HALF, FULL] * 4, [HALF, FULL], seed=k) for k in range(2)]
+    ATTACKS[attack](runs[1])
+    assert compare.main([str(tmp_path / "x"), "-o", str(tmp_path / "report")]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "nan" not in captured.out
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_what_is_left_out_of_an_evaluation_is_said_and_counted(make_run: RunMaker) -> None:
+    runs = [make_run(f"x/seed_{k}", [], [HALF, FULL], seed=k) for k in range(2)]
+    ATTACKS["no progress"](runs[1])
+    content = collect(group_records(load_records(runs)), title="T", intro="", metric=None)
+    assert "x, seed 1: evaluation.json: 1 of 2 episodes lack progress." in content.notes
+    table = content.tables[0]
+    (row,) = table.rows
+    by_column = dict(zip(table.head, row, strict=True))
+    assert by_column["n"] == "2 seeds, 4 episodes"
+    assert by_column["progress"].endswith("; 3 episodes")
+    assert by_column["seconds when completed"].endswith("; 2 episodes")
+    assert ";" not in by_column["contest score"]
+
+
+def test_how_many_got_there_is_said(make_run: RunMaker) -> None:
+    runs = [make_run(f"x/seed_{k}", [FULL if k else HALF] * 120, [HALF], seed=k) for k in range(3)]
+    content = collect(group_records(load_records(runs)), title="T", intro="", metric=None)
+    row = dict(zip(content.tables[0].head, content.tables[0].rows[0], strict=True))
+    assert row["timesteps to 95 %"] == "9,000\n9,000 .. not reached; 2 of 3 reached it"
+
+
+def test_levels_that_only_some_runs_have(make_run: RunMaker) -> None:
+    other = episode(progress=0.2, level="CanopyZone.Act2")
+    paths = [make_run("s/results/a/seed_0", [], [HALF, other], seed=0)]
+    paths += [make_run("s/results/b/seed_0", [], [HALF, FULL], seed=0)]
+    content = collect(group_records(load_records(paths)), title="T", intro="", metric="progress")
+    table = next(t for t in content.tables if t.title.startswith("By level"))
+    assert [row[0:2] for row in table.rows] == [
+        ["a", "50.0%\none seed: no interval"],
+        ["b", "75.0%\none seed: no interval"],
+    ]
+    assert table.head == ["arm", LEVEL, "CanopyZone.Act2"]
+    assert table.rows[1][2] == "-"
+    assert any(f"are over {LEVEL} alone" in note for note in content.notes)
+    apart = [paths[1], make_run("t/results/c/seed_0", [], [other], seed=0)]
+    content = collect(group_records(load_records(apart)), title="T", intro="", metric="progress")
+    assert any("are missing: no level is one on which" in note for note in content.notes)
+
+
+def test_actions_without_names_tell_nothing_of_left(make_run: RunMaker) -> None:
+    unknown = {"env_kwargs": {"actions": "of another version"}}
+    runs = [make_run("a", [HALF] * 30, [HALF], hyperparameters=unknown)]
+    content = collect(group_records(load_records(runs)), title="T", intro="", metric=None)
+    assert not any(n.measure == "last_left" for n in content.numbers)
+    assert any(n.measure == "last_commonest" for n in content.numbers)
+
+
+def test_a_copy_beside_its_original_counts_once(make_run: RunMaker) -> None:
+    first = make_run("s/results/a/seed_0", [HALF], [HALF, FULL])
+    copy = first.with_name("seed_0 copy")
+    shutil.copytree(first, copy)
+    (record,) = load_records([first, copy])
+    assert record.notes == (f"the same run lies in {copy} too; it counts once",)
+    change_json(copy / "evaluation.json", lambda data: data["episodes"].pop())
+    (record,) = load_records([first, copy])
+    assert record.notes[0].endswith("it counts once, with the evaluation of the first")
+
+
+@pytest.mark.parametrize("place", ["data/precious.txt", "pictures/me.jpg", "tensorboard/x/run.bin"])
+def test_no_file_of_a_users_is_deleted(place: str, make_run: RunMaker, capsys: Any) -> None:
+    run = make_run("run", [HALF], [HALF])
+    mine = make_run.root / "mine"
+    (mine / place).parent.mkdir(parents=True)
+    (mine / place).write_text("mine")
+    (mine / "numbers.csv").write_text("my,own\n")
+    assert compare.main([str(run), "-o", str(mine)]) == 2
+    assert "holds other files than a report" in capsys.readouterr().err
+    assert (mine / place).read_text() == "mine"
+
+
+def test_a_users_file_in_a_report_is_not_deleted(make_run: RunMaker, capsys: Any) -> None:
+    run, report = make_run("run", [HALF], [HALF]), make_run.root / "report"
+    for _ in range(2):
+        assert compare.main([str(run), "-o", str(report)]) == 0
+    (report / "data" / "thoughts.txt").write_text("mine")
+    capsys.readouterr()
+    assert compare.main([str(run), "-o", str(report)]) == 2
+    assert "thoughts.txt is none of a report's files" in capsys.readouterr().err
+    assert (report / "data" / "thoughts.txt").read_text() == "mine"
+
+
+def test_what_may_not_be_read_is_said_and_never_skipped(make_run: RunMaker) -> None:
+    """In a process that may not read everything, as root may."""
+    for k in range(2):
+        make_run(f"x/seed_{k}", [HALF], [HALF], seed=k)
+    (make_run.root / "x" / "seed_1").chmod(0)
+    code = (
+        "import ctypes, os, sys\n"
+        "if os.geteuid() == 0:\n"
+        "    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)\n"  # drop CAP_DAC_OVERRIDE from the bounds
+        "    ctypes.CDLL(None).prctl(24, 2, 0, 0, 0)\n"
+        "    os.execv(sys.executable, [sys.executable, '-m', 'sonic_sb3.compare', *sys.argv[1:]])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'sonic_sb3.compare', *sys.argv[1:]])\n"
+    )
+    root = str(Path(__file__).parents[2])
+    for what in (make_run.root / "x", make_run.root / "x" / "seed_1"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(what), "-o", str(make_run.root / "report")],
+            env=os.environ | {"PYTHONPATH": root},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "Permission denied" in done.stderr
+        assert "seed_1" in done.stderr
+    (make_run.root / "x" / "seed_1").chmod(0o755)
