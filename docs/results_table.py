@@ -24,6 +24,10 @@ def _decimal(text: str) -> str:
     return f"{float(text):.1f}"
 
 
+def _airstriker_score(text: str) -> str:
+    return f"{100 * float(text):,.0f}"  # the file's reward_scale is 0.01
+
+
 def _thousands(text: str) -> str:
     return f"{float(text):,.0f}"
 
@@ -68,7 +72,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
     ),
     "airstriker": (
         {"ppo": "PPO, 200,000 timesteps", "random": "random actions"},
-        {"score of an episode / 100": ("episode_return", _decimal)},
+        {"score of an episode": ("episode_return", _airstriker_score)},
     ),
 }
 

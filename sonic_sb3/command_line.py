@@ -114,7 +114,8 @@ def run_command(main: Callable[[Sequence[str] | None], int], argv: Sequence[str]
         print(f"error: {path}: expected {expected}, got: {error.strerror}", file=sys.stderr)
         return 2
     except StoppedBySignal as stop:
-        print(f"stopped by {stop}; `--resume RUN` goes on with a training run", file=sys.stderr)
+        advice = f"; {stop.advice}" if stop.advice else ""
+        print(f"stopped by {stop}{advice}", file=sys.stderr)
         return 128 + stop.number
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

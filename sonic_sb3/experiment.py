@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sonic_sb3.command_line import Parser, make_parser, run_command
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.plain_text import printable
 
 if TYPE_CHECKING:
     from sonic_sb3.campaign.campaign import Campaign
@@ -63,7 +64,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if args.name is None:
         if args.action != "status":
             raise SettingsError(f"{args.action}: expected the NAME of an experiment")
-        print("\n".join(list_experiments()))
+        print("\n".join(list_experiments(Path(args.log_folder))))
         return 0
     campaign = open_campaign(
         args.name,
@@ -82,7 +83,8 @@ def _main(argv: Sequence[str] | None) -> int:
         print("\n".join(campaign.status()))
         return 0
     if args.action == "report":
-        print(f"report: {campaign.write_report()}")
+        folder, notes = campaign.write_report()
+        print("\n".join([*(printable(f"- {note}") for note in notes), f"report: {folder}"]))
         return 0
     return _run(args, campaign)
 

@@ -63,11 +63,11 @@ def _print_field(name: str, text: str) -> None:
 
 
 def _describe_rom(game: Game) -> str:
-    from sonic_sb3.rom_files import find_rom, rom_files
+    from sonic_sb3.rom_files import expected_sha1s, find_rom, rom_files
 
     try:
         if not rom_files(game.id):
-            return "missing"
+            return f"missing, expected one with sha1 {' or '.join(expected_sha1s(game.id))}"
         return f"present, sha1 as expected: {find_rom(game.id)}"
     except SonicError as error:
         return str(error)
@@ -86,6 +86,8 @@ def _import(args: argparse.Namespace) -> None:
     n_others = n_files - n_roms - _MAX_OTHERS_SHOWN
     if n_others > 0:
         print(f"and {n_others} more files that are none of the catalogue's ROMs")
+    if n_files == 0:
+        raise RomError(f"expected files, got none in {', '.join(map(str, args.paths))}")
     if n_roms == 0:
         raise RomError(
             f"none of {n_files} files is a ROM of the catalogue: "

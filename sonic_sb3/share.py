@@ -26,7 +26,13 @@ def _make_parser() -> Parser:
     show.add_argument("file", metavar="FILE", help="bundle, or the name of one in the zoo")
     verify = actions.add_parser("verify", help="play its evaluation and its movie again, here")
     verify.add_argument("file", metavar="FILE", help="bundle, or the name of one in the zoo")
-    verify.add_argument("-n", "--n-episodes", type=int, default=None, help="episodes (all of them)")
+    verify.add_argument(
+        "-n",
+        "--n-episodes",
+        type=int,
+        default=None,
+        help="at least so many, and as many as were played side by side (default: all of them)",
+    )
     install = actions.add_parser("install", help="into your zoo and your hyperparameters")
     install.add_argument("file", metavar="FILE", help="bundle")
     install.add_argument("--replace", action="store_true", help="overwrite one of the same name")

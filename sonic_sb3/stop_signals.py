@@ -15,11 +15,14 @@ class StoppedBySignal(BaseException):
     Raised wherever the main thread is when the first signal comes.
 
     :param number: Which signal; the process should end with 128 + number.
+
+    ``advice`` is how to go on, where whoever was stopped knows.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+        self.advice = ""
 
 
 @contextmanager

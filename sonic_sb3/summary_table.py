@@ -11,7 +11,7 @@ _LABELS = {
     "progress": ("progress", "{:.1%}"),
     "contest_score": ("contest score", "{:,.0f}"),
     "score": ("game score", "{:,.0f}"),
-    "episode_return": ("return", "{:.2f}"),
+    "episode_return": ("return, as scaled", "{:.2f}"),
     "n_timesteps": ("timesteps", "{:,.0f}"),
     "game_time_s": ("game seconds", "{:.1f}"),
     "completion_time_s": ("seconds when completed", "{:.1f}"),
@@ -36,6 +36,7 @@ def format_summary(title: str, summary: Summary) -> str:
         rows.append((label, pattern.format(mean), bounds))
     endings = ", ".join(f"{reason} {count}" for reason, count in summary.end_reasons.items())
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    lines = [f"{title} ({summary.n_episodes} episodes; mean, 95 % interval)"]
+    episodes = f"{summary.n_episodes} episode{'s' * (summary.n_episodes != 1)}"
+    lines = [f"{title} ({episodes}; mean, 95 % interval)"]
     lines += [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     return "\n".join([*lines, f"  ended by: {endings}"])

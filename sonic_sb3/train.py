@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,10 +28,26 @@ def _make_parser() -> Parser:
     algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
     add("--algo", default=None, help=f"{algorithms}; or random, right, jerk (default: ppo)")
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
-    add("--levels", nargs="+", default=None, help="levels, or train, test, all")
+    add(
+        "--levels",
+        nargs="+",
+        default=None,
+        help="levels, or train, test, all (default: the file's)",
+    )
     add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
-    add("-n", "--n-timesteps", type=whole(1), default=None, help="timesteps of training")
-    add("--n-envs", type=whole(1, 4096), default=None, help="envs side by side")
+    add(
+        "-n",
+        "--n-timesteps",
+        type=whole(1),
+        default=None,
+        help="timesteps of training (default: the file's)",
+    )
+    add(
+        "--n-envs",
+        type=whole(1, 4096),
+        default=None,
+        help="envs side by side (default: the file's)",
+    )
     add(
         "--num-threads",
         type=whole(1, 1024),
@@ -51,7 +68,14 @@ def _make_parser() -> Parser:
     )
     add("--device", default="auto", help="as torch names it")
     add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
-    add("-conf", "--conf-file", default=None, help="YAML, a bundle, or a name such as borghi-fast")
+    add(
+        "-conf",
+        "--conf-file",
+        default=None,
+        metavar="FILE",
+        help="all hyperparameters: YAML, a bundle, or a name such as borghi-fast (default: the "
+        "algorithm's own file)",
+    )
     add(
         "-i",
         "--init-run",
@@ -181,6 +205,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
     from sonic_sb3.evaluation import summarise
     from sonic_sb3.run_folder import open_run_folder
+    from sonic_sb3.settings import read_settings
     from sonic_sb3.training import resume, train
     from sonic_sb3.training_job import Output
 
@@ -191,11 +216,13 @@ def _main(argv: Sequence[str] | None) -> int:
         verbose=args.verbose,
         arguments=vars(args),
         on_full_disk=args.on_full_disk,
+        tell=functools.partial(print, flush=True),
     )
     if args.resume is None:
         folder, result = train(settings, hyperparameters, output)
     else:
         folder = open_run_folder(Path(args.resume))
+        print(_describe(*read_settings(folder.read_manifest(), str(folder.manifest))), flush=True)
         result = resume(folder, output)
     if result is not None:
         print(format_summary("evaluation of the trained agent", summarise(result.episodes)))

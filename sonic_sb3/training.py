@@ -120,6 +120,7 @@ def train(
         except BaseException:
             folder.remove()
             raise
+        output.tell(f"folder     {folder.path}")
         return folder, _learn_and_evaluate(job, model, manifest, None)
 
 
@@ -165,6 +166,7 @@ def resume(
         earlier = manifest.get("resumed")
         manifest["resumed"] = [*(earlier if isinstance(earlier, list) else []), note]
         folder.write_manifest(manifest)
+        output.tell(f"goes on at timestep {n_done:,} of {settings.n_timesteps:,}")
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
 
@@ -219,6 +221,9 @@ def _learn_and_evaluate(
 ) -> EvaluationResult | None:
     try:
         return _learn_and_conclude(job, model, manifest, snapshot)
+    except StoppedBySignal as stop:
+        stop.advice = f"`python -m sonic_sb3.train --resume {job.folder.path}` goes on"
+        raise
     except CannotWriteError as error:
         raise CannotWriteError(
             f"{error}; make room (or give the permission back), then go on with "
@@ -246,6 +251,12 @@ def _learn_and_conclude(
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
+    if settings.eval_episodes > 0:
+        n = settings.eval_episodes
+        job.output.tell(
+            f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now {n} "
+            f"episode{'s' * (n != 1)} to judge the agent by"
+        )
     result = _evaluate_at_end(job, model) if settings.eval_episodes > 0 else None
     manifest["model_sha256"] = hash_model(folder.model)
     manifest["finished_at"] = timestamp()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,10 @@ from sonic_sb3.algorithm_settings import Hyperparameters
 from sonic_sb3.full_disk import OnFullDisk
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.settings import TrainSettings
+
+
+def _tell_nobody(line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Output:
     :param arguments: The command's options, for ``args.yml``.
     :param on_full_disk: Stop at a file that cannot be written, or wait until it can.
     :param number: The k of ``ENV_k``; ``None`` for the next free one.
+    :param tell: Takes a line at each step of the run, for people.
     """
 
     log_folder: Path
@@ -34,6 +39,7 @@ class Output:
     arguments: dict[str, Any] | None = None
     on_full_disk: OnFullDisk = "stop"
     number: int | None = None
+    tell: Callable[[str], None] = _tell_nobody
 
 
 @dataclass(frozen=True)

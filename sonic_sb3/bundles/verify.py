@@ -62,7 +62,8 @@ def verify_agent(bundle: Bundle, n_episodes: int | None = None) -> Verification:
     Play everything again.
 
     :param bundle: An agent.
-    :param n_episodes: At most so many episodes of the evaluation; ``None`` for all of them.
+    :param n_episodes: So many episodes of the evaluation, and no fewer than are played side by
+        side; ``None`` for all of them.
     :raises SonicError: The bundle contradicts itself, or its game cannot be played here.
     """
     claims = read_claims(bundle)

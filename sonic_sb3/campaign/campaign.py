@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _REPORTED = {
     "contest_score": "contest_score",
     "episode_return": "episode_return",
 }
+_QUESTION_WIDTH = 120
 _SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
@@ -115,11 +117,12 @@ class Campaign:
                     run_on_cluster(grid, options.scheduler, job, view, request)
             return self._end(grid, request)
 
-    def write_report(self) -> Path:
+    def write_report(self) -> tuple[Path, list[str]]:
         """
         Write the report on what is done.
 
-        :returns: Its folder; of some arms alone another one, beside the experiment's.
+        :returns: Its folder (of some arms alone another one, beside the experiment's), and what a
+            reader must know of it.
         :raises RunFolderError: Nothing is done yet.
         """
         groups: dict[str, list[Path]] = {}
@@ -143,7 +146,7 @@ class Campaign:
         folder = self.places.report
         if not self.is_whole:
             folder = folder.with_name(f"partial_{folder.name}")
-        write_report(
+        content = write_report(
             records,
             folder,
             title=self.places.name,
@@ -151,7 +154,7 @@ class Campaign:
             metric=_REPORTED.get(self.experiment.metric),
             mix_games=self.experiment.mixes_games,
         )
-        return folder
+        return folder, content.notes
 
     @property
     def is_whole(self) -> bool:
@@ -276,15 +279,23 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def list_experiments() -> list[str]:
-    """A line for each experiment that can be named here: its name and its question."""
+def list_experiments(log_folder: Path) -> list[str]:
+    """
+    A line for each experiment that can be named here: its name, what is done, its question.
+
+    :param log_folder: Where run folders are made.
+    """
     lines = []
     for path in known_experiments():
         try:
-            text = load_experiment(path).question
+            campaign = open_campaign(str(path), log_folder, needs_roms=False)
         except SonicError as error:
             text = f"cannot be read: {error}"
-        lines.append(printable(f"{path.parent.name}: {' '.join(text.split())}"))
+        else:
+            n_done = sum(cell.state() is State.DONE for cell in campaign.cells)
+            question = textwrap.shorten(campaign.experiment.question, _QUESTION_WIDTH)
+            text = f"{n_done} of {len(campaign.cells)} done. {question}"
+        lines.append(printable(f"{path.parent.name}: {text}"))
     return lines or ["no experiments here: expected folders with experiment.yml in experiments/"]
 
 

@@ -128,7 +128,7 @@ class SeparableCNN(_ConvolutionsThenLinear):
 
 class BlogCNN(_ConvolutionsThenLinear):
     """
-    The same filters as plain convolutions, as the seed's blog post describes them: 32@8s4, 64@4s2,
+    The same filters as plain convolutions, as a blog post on Sonic describes them: 32@8s4, 64@4s2,
     48@3s1.
 
     :param observation_space: As the policy gives it.

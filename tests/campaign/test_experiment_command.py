@@ -84,8 +84,9 @@ def test_status_lists_and_shows(bench: Any, capsys: Any, monkeypatch: Any) -> No
     monkeypatch.chdir(bench.folder)
     assert experiment.main(["status"]) == 0
     text = capsys.readouterr().out
-    assert "counting: Which of them counts faster?" in text
+    assert "counting: 0 of 4 done. Which of them counts faster?" in text
     assert "a2c-ppo-borghi: " in text
+    assert " of 40 done. " in text
     assert experiment.main(["status", "counting"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "counting: 0 of 4 done",
@@ -102,7 +103,7 @@ def test_one_damaged_file_hides_no_other(bench: Any, capsys: Any, monkeypatch: A
     (damaged / "experiment.yml").write_text('question: "\\e[31mred"\nseeds: 5\n')
     assert experiment.main(["status"]) == 0
     text = capsys.readouterr().out
-    assert "counting: Which of them counts faster?" in text
+    assert "counting: 0 of 4 done. Which of them counts faster?" in text
     assert "damaged: cannot be read: " in text
     assert "\x1b" not in text
 
@@ -114,13 +115,20 @@ def test_report_hands_groups_to_the_writer(bench: Any, capsys: Any, monkeypatch:
     comparison = types.ModuleType("sonic_sb3.comparison")
     report = types.ModuleType("sonic_sb3.report")
     vars(comparison)["load_records"] = lambda paths: [Path(p).name for p in paths]
-    vars(report)["write_report"] = lambda groups, folder, **how: written.append(
-        (groups, folder, how)
-    )
+
+    def write_report(groups: Any, folder: Path, **how: Any) -> Any:
+        written.append((groups, folder, how))
+        return types.SimpleNamespace(notes=["An arm has 2 seeds."])
+
+    vars(report)["write_report"] = write_report
     monkeypatch.setitem(sys.modules, "sonic_sb3.comparison", comparison)
     monkeypatch.setitem(sys.modules, "sonic_sb3.report", report)
     assert experiment.main(["report", "counting"]) == 0
     ((groups, folder, how),) = written
+    assert capsys.readouterr().out.splitlines() == [
+        "- An arm has 2 seeds.",
+        "report: experiments/counting/report",
+    ]
     assert groups == {"two": ["seed_3", "seed_8"]}
     assert folder == Path("experiments/counting/report")
     assert (how["title"], how["metric"], how["mix_games"]) == ("counting", "episode_return", False)

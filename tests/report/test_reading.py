@@ -179,6 +179,13 @@ def test_long_names_do_not_merge_arms(make_run: RunMaker) -> None:
     assert max(map(len, groups)) < 210
 
 
+def test_an_arm_that_takes_too_many_words_is_called_after_its_folder(make_run: RunMaker) -> None:
+    many = {f"hyperparameter_number_{k}": k for k in range(5)}
+    paths = [make_run("logs/ENV_1", THREE), make_run("logs/ENV_2", THREE, hyperparameters=many)]
+    paths += [make_run("logs/ENV_3", THREE, hyperparameters=many, seed=1)]
+    assert [r.arm for r in load_records(paths)] == ["ppo: ENV_1", "ppo: ENV_2", "ppo: ENV_2"]
+
+
 def test_arms_that_differ_in_their_evaluation_alone_are_two(make_run: RunMaker) -> None:
     same = {"started_at": "2026-01-01T00:00:00+00:00"}
     paths = [make_run(f"x/results/{arm}/seed_0", THREE, **same) for arm in ("here", "there")]

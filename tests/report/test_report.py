@@ -281,7 +281,12 @@ def test_without_rliable_the_rest_is_there(
     content = content_of(study)
     assert any("pip install 'sonic_sb3[compare]'" in note for note in content.notes)
     assert not any(n.measure.startswith("iqm") for n in content.numbers)
-    assert [t.title for t in content.tables] == ["Arms", "What was tried", "Runs", "The course of training"]
+    assert [t.title for t in content.tables] == [
+        "Arms",
+        "What was tried",
+        "Runs",
+        "The course of training",
+    ]
 
 
 def test_neither_torch_nor_an_emulator_is_needed(study: list[Path], tmp_path: Path) -> None:
