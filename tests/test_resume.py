@@ -122,7 +122,11 @@ def test_signals_save_and_end(number: signal.Signals, status: int, tmp_path: Pat
     started_s = time.monotonic()
     wait(process, log, status)
     assert time.monotonic() - started_s < 15  # under 5 s on a machine that is not shared
-    assert "--resume" in log.read_text()
+    text = log.read_text()
+    assert f"folder     {run}\n" in text, "said at the beginning"
+    name = signal.Signals(number).name
+    advice = f"`python -m sonic_sb3.train --resume {run}` goes on"
+    assert f"stopped by {name}; {advice}\n" in text
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and _is_alive(process.pid):
         time.sleep(0.1)
