@@ -231,7 +231,7 @@ def _find_contender(study: OpenStudy, contenders: list[Contender], number: int) 
     for trial in study.trials():
         if trial.number == number and trial.state == TrialState.COMPLETE:
             results = seed_results(trial)
-            found = Figure(tuple(float(r["value"]) for r in results))
+            found = Figure(tuple(float(r["value"]) for r in results), study.settings.objective)
             candidate = Candidate(trial=number, params=trial.params)
             rates = [r["completion"] for r in results if r["completion"] is not None]
             completion = float(np.mean(rates)) if rates else None

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sonic_sb3.atomic_files import replacing
 from sonic_sb3.errors import StudyError
-from sonic_sb3.statistics import mean_interval
+from sonic_sb3.statistics import bounds_of, mean_interval
 from sonic_sb3.tuning.plan import StudyPlace, no_completed
 from sonic_sb3.tuning.settings import Candidate
 from sonic_sb3.tuning.study import (
@@ -35,9 +35,11 @@ class Figure:
     A mean over trainings.
 
     :param values: One per training.
+    :param objective: What they are.
     """
 
     values: tuple[float, ...]
+    objective: str
 
     @property
     def mean(self) -> float:
@@ -47,7 +49,7 @@ class Figure:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Its 95 % interval, where there are two trainings or more."""
-        return mean_interval(self.values)
+        return mean_interval(self.values, bounds_of(self.objective))
 
     def __str__(self) -> str:
         text = f"{self.mean:.4f}"
@@ -143,6 +145,7 @@ def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list
     if not candidates:
         raise StudyError(no_completed(study))
     contenders = []
+    objective = study.settings.objective
     for candidate in candidates:
         trial = trials[candidate.trial]
         repeats = [t for t in again if t.user_attrs.get(CANDIDATE) == candidate.trial]
@@ -152,8 +155,8 @@ def rank(study: OpenStudy, confirmation: OpenStudy | None, top: int = 3) -> list
         contenders.append(
             Contender(
                 candidate,
-                Figure(tuple(float(r["value"]) for r in results)),
-                Figure(tuple(float(r["value"]) for r in fresh)) if fresh else None,
+                Figure(tuple(float(r["value"]) for r in results), objective),
+                Figure(tuple(float(r["value"]) for r in fresh), objective) if fresh else None,
                 tuple(int(r["seed"]) for r in fresh),
                 float(np.mean(rates)) if rates else None,
                 failed.count(candidate.trial),
