@@ -239,7 +239,9 @@ def _sized_cell(number: Number | None, records: Sequence[RunRecord]) -> str:
     n = f"{number.n_episodes} episode{'s' * (number.n_episodes != 1)}"
     if number.n_seeds != len(sizes):
         n += f" of {number.n_seeds} seed{'s' * (number.n_seeds != 1)}"
-    return f"{cell(number)}; {n}" if "\n" in cell(number) else f"{cell(number)}\n{n}"
+    if number.interval is None:  # what n says
+        return f"{format_value(number.measure, number.value)}\n{n}"
+    return f"{cell(number)}; {n}"
 
 
 def _aggregate_tables(groups: Groups, numbers: Sequence[Number], metric: str) -> list[Table]:
