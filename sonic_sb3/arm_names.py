@@ -159,12 +159,22 @@ def _name_by_settings(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> dict[st
         siblings = [s for s in arms.values() if s.get("algo") == settings.get("algo")]
         differing = differing_settings(siblings)
         told = [f"{name.split('.')[-1]}={_say(settings.get(name))}" for name in differing]
-        name = " ".join([algo, *told])
-        if len(name) > _MAX_NAME:
-            folder = min(str(path) for path, other in runs if _key(other) == key)
-            name = f"{algo}: {Path(folder).name}"
-        names[key] = name
+        names[key] = " ".join([algo, *told])
+    firsts = {
+        key: min((path for path, other in runs if _key(other) == key), key=_natural)
+        for key, name in names.items()
+        if len(name) > _MAX_NAME
+    }
+    told_apart = _tell_apart({path.absolute() for path in firsts.values()})
+    for key, path in firsts.items():
+        names[key] = f"{arms[key].get('algo', '?')}: {told_apart[path.absolute()]}"
     return names
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """For sorting: ENV_2 comes before ENV_10."""
+    parts = re.split(r"([0-9]+)", str(path))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def shown_setting(value: Any) -> str:

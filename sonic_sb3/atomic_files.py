@@ -87,6 +87,11 @@ def write_yaml(path: Path, data: Any) -> None:
     write_text(path, yaml.safe_dump(data, sort_keys=False))
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is one that a killed process was writing."""
+    return path.match(f".*{_PART}*")
+
+
 def remove_unfinished(folder: Path) -> None:
     """
     Delete what a killed process was writing.

@@ -128,7 +128,8 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
     """
     Count a run once that lies in several folders, as its run folder and compact results do.
 
-    :param records: Runs; of an arm's copies the first is kept, with a note.
+    :param records: Runs; of copies the one is kept, with a note, whose folder tells its arm,
+        compact results before run folders, else the first.
     """
     kept: list[RunRecord] = []
     places: dict[str, list[int]] = {}
@@ -139,11 +140,24 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
             of_same_settings.append(len(kept))
             kept.append(record)
         elif kept[at].path.resolve() != record.path.resolve():
-            note = f"the same run lies in {one_line(record.path)} too; it counts once"
-            if _final_bytes(kept[at]) != _final_bytes(record):
-                note += ", with the evaluation of the first"
-            kept[at] = replace(kept[at], notes=(*kept[at].notes, note))
+            kept[at] = _merge_copies(kept[at], record)
     return kept
+
+
+def _merge_copies(first: RunRecord, second: RunRecord) -> RunRecord:
+    one, other = (second, first) if _tells(second) > _tells(first) else (first, second)
+    note = f"the same run lies in {one_line(other.path)} too; it counts once"
+    if one.final is None and other.final is not None:
+        note += ", with the evaluation that lies there"
+        one = replace(one, final=other.final, final_facts=other.final_facts)
+    elif other.final is not None and _final_bytes(one) != _final_bytes(other):
+        note += ", without the other evaluation that lies there"
+    return replace(one, notes=(*one.notes, note))
+
+
+def _tells(record: RunRecord) -> tuple[bool, bool]:
+    """How much a folder's place tells of what is in it."""
+    return arm_of_folder(record.path) is not None, "results" in record.path.absolute().parts
 
 
 def _identity(record: RunRecord) -> str:

@@ -3,8 +3,9 @@ Statistics over seeds and levels: what a few runs tell of the runs that were not
 
 Scores are matrices (n_runs, n_levels), as rliable's. Its point estimates are used where it is
 installed (extra ``compare``). Its intervals are not: percentile bootstraps over two to five runs,
-which is what people have, cover far less than they say, and have no width where all runs agree. The
-intervals here cover 93 to 97 % of normal values from two runs on (``test_seed_statistics.py``).
+which is what people have, cover far less than they say. Those of means and IQMs here cover 93 to
+97 % of normal values from two runs on (``test_seed_statistics.py``). Where all runs agree they
+have no width either; those of shares and of probabilities of improvement have.
 
 Source: R. Agarwal et al. (2021), "Deep reinforcement learning at the edge of the statistical
 precipice", sections 4.1 to 4.3.
@@ -12,6 +13,7 @@ precipice", sections 4.1 to 4.3.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from collections.abc import Callable, Sequence
@@ -155,27 +157,23 @@ def median_reached_interval(times: Sequence[float]) -> Interval | None:
     n = len(times)
     if n < 2:
         return None
-    n_cut = _median_cut(n)
+    n_cut, _ = _median_cut(n)
     ordered = np.sort(np.asarray(times, dtype=np.float64))
     return float(ordered[n_cut]), float(ordered[n - 1 - n_cut])
 
 
 def median_coverage(n: int) -> float:
     """How often :func:`median_reached_interval` of so many times covers the median."""
-    return 1 - 2 * _tail(n, _median_cut(n))
+    return _median_cut(n)[1]
 
 
-def _median_cut(n: int) -> int:
-    """How many of n ordered values may be left out on each side."""
-    n_cut = 0
-    while _tail(n, n_cut + 1) <= 0.025:
-        n_cut += 1
-    return n_cut
-
-
-def _tail(n: int, k: int) -> float:
-    """Probability that at most k of n values lie below their median."""
-    return float(sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
+@functools.cache
+def _median_cut(n: int) -> tuple[int, float]:
+    """How many of n ordered values may be left out on each side, and what that covers."""
+    n_cut, tail = 0, math.comb(n, 0)  # of 2**n, that at most n_cut values lie below the median
+    while (longer := tail + math.comb(n, n_cut + 1)) * 1000 <= 25 * 2**n:
+        n_cut, tail = n_cut + 1, longer
+    return n_cut, 1 - 2 * tail / 2**n
 
 
 def profile(scores: Scores, thresholds: Scores) -> Scores:

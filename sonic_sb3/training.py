@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -222,12 +223,12 @@ def _learn_and_evaluate(
     try:
         return _learn_and_conclude(job, model, manifest, snapshot)
     except StoppedBySignal as stop:
-        stop.advice = f"`python -m sonic_sb3.train --resume {job.folder.path}` goes on"
+        stop.advice = f"`{_resume_command(job)}` goes on"
         raise
     except CannotWriteError as error:
         raise CannotWriteError(
             f"{error}; make room (or give the permission back), then go on with "
-            f"`python -m sonic_sb3.train --resume {job.folder.path}`",
+            f"`{_resume_command(job)}`",
             error.path,
         ) from error
     except NotFiniteError as error:
@@ -237,6 +238,10 @@ def _learn_and_evaluate(
             "from it would end the same: start again with a smaller learning_rate, max_grad_norm "
             "or reward_scale"
         ) from error
+
+
+def _resume_command(job: Job) -> str:
+    return f"python -m sonic_sb3.train --resume {shlex.quote(str(job.folder.path))}"
 
 
 def _learn_and_conclude(

@@ -124,6 +124,7 @@ def test_signals_save_and_end(number: signal.Signals, status: int, tmp_path: Pat
     assert time.monotonic() - started_s < 15  # under 5 s on a machine that is not shared
     text = log.read_text()
     assert f"folder     {run}\n" in text, "said at the beginning"
+    assert "now" not in text, "nothing is judged"
     name = signal.Signals(number).name
     advice = f"`python -m sonic_sb3.train --resume {run}` goes on"
     assert f"stopped by {name}; {advice}\n" in text

@@ -95,11 +95,15 @@ class Cell:
             if path.is_dir() and not (path / "manifest.json").is_file():
                 shutil.rmtree(path, ignore_errors=True)
 
-    def state(self) -> State:
-        """How far it is, by what lies on disk now."""
+    def state(self, *, is_mine: bool = False) -> State:
+        """
+        How far it is, by what lies on disk now.
+
+        :param is_mine: Whoever asks holds the lease, which so does not mean that it runs.
+        """
         if (self.results / "manifest.json").is_file():
             return State.OUTDATED if self.difference(self.results) else State.DONE
-        if is_leased(self.folder, self.results):
+        if not is_mine and is_leased(self.folder, self.results):
             return State.RUNNING
         run = self.find_run()
         if run is not None and _settings_difference(self, run.path):

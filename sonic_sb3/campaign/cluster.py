@@ -167,20 +167,15 @@ def _submit_more(
     for cell in grid.cells:
         if cell.key in tasks:
             continue
-        state = cell.state()
-        # On a cluster the agent to start from may lie on the workers' disk alone.
-        parent_is_done = cell.plan.init_from is None or grid.parent(cell).state() is State.DONE
-        is_wanted = state in (State.WAITING, State.STOPPED, State.RUNNING) or (
-            state is State.FAILED and grid.retries and not grid.was_begun(cell)
-        )
-        if not is_wanted or not parent_is_done or (grid.was_begun(cell) and cell.failure.is_file()):
+        if not _is_wanted(cell, cell.state(), grid):
             continue
         lease = take_results_lease(cell.results)
         if lease is None:
             view.note_held(cell)
             is_waiting = True
             continue
-        if (cell.results / "manifest.json").is_file():  # finished between the look and the lease
+        # Somebody may have finished it between the look and the lease.
+        if not _is_wanted(cell, cell.state(is_mine=True), grid):
             lease.release()
             continue
         grid.begin(cell)
@@ -196,6 +191,15 @@ def _submit_more(
         )
         tasks[cell.key] = Task(future, lease)
     return is_waiting
+
+
+def _is_wanted(cell: Cell, state: State, grid: Grid) -> bool:
+    # On a cluster the agent to start from may lie on the workers' disk alone.
+    if cell.plan.init_from is not None and grid.parent(cell).state() is not State.DONE:
+        return False
+    if state is State.FAILED:
+        return grid.retries and not grid.was_begun(cell)
+    return state in (State.WAITING, State.STOPPED, State.RUNNING)
 
 
 def _collect(
@@ -220,6 +224,8 @@ def _collect(
                 is_stored = True
             except SonicError as error:
                 failure = str(error)
+        if failure:  # before the lease ends, or another campaign would try it again
+            cell.write_failure(failure)
         task.lease.release()
         if is_stored:
             view.tell_done(cell)
@@ -232,7 +238,6 @@ def _collect(
         elif not failure:
             view.tell(cell, "stopped, goes on from its snapshot next time")
         if failure:
-            cell.write_failure(failure)
             view.tell(cell, f"failed: {failure}")
 
 

@@ -37,10 +37,16 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _not_empty(levels: Any) -> Any:
+    if isinstance(levels, list | tuple) and not levels:
+        raise ValueError("expected the names of levels, got an empty list")
+    return levels
+
+
 Seed = Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=_LAST_SEED)]
 Text = Annotated[str, AfterValidator(_not_blank), Field(min_length=1, max_length=10_000)]
 ArmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
-Levels = str | Annotated[tuple[str, ...], Field(min_length=1)]
+Levels = Annotated[str | tuple[str, ...], BeforeValidator(_not_empty)]
 
 
 class EvaluationPlan(StrictSettings):
@@ -171,7 +177,7 @@ def parse_experiment(data: Mapping[str, Any], source: str) -> Experiment:
 def _check_seeds(experiment: Experiment, n_episodes: int, source: str) -> None:
     """That every episode of every seed's evaluation has a seed of its own that exists."""
     start = experiment.evaluation.seed
-    largest = (_LAST_SEED - start - n_episodes) // n_episodes
+    largest = (_LAST_SEED - start - n_episodes + 1) // n_episodes
     if max(experiment.seeds) > largest:
         raise SettingsError(
             f"{source}: seeds: expected at most {largest:,}, got {max(experiment.seeds):,}: "

@@ -38,7 +38,8 @@ class Lease:
         """Give it back, once; processes that inherited the descriptor still hold it."""
         if self.descriptor < 0:
             return
-        if self._path is not None:
+        # Somebody may have deleted the folder since, and another one begun anew there.
+        if self._path is not None and _is_same_file(self.descriptor, self._path):
             self._path.unlink(missing_ok=True)
         os.close(self.descriptor)
         self.descriptor = -1
@@ -78,11 +79,13 @@ def take_both(folder: Path, results: Path) -> Lease | None:
     of_results = take_results_lease(results)
     if of_results is None:
         return None
-    of_folder = take_lease(folder)
-    if of_folder is None:
-        of_results.release()
-        return None
-    return Lease(of_folder.descriptor, other=of_results)
+    of_folder = None
+    try:
+        of_folder = take_lease(folder)
+    finally:
+        if of_folder is None:
+            of_results.release()
+    return None if of_folder is None else Lease(of_folder.descriptor, other=of_results)
 
 
 def is_leased(folder: Path, results: Path) -> bool:
@@ -104,17 +107,20 @@ def _lock(path: Path) -> int | None:
             raise RunFolderError(f"cannot write {path.parent}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             return None
+        except OSError as error:
+            os.close(descriptor)
+            raise RunFolderError(
+                f"cannot lock {path}: {error.strerror}; expected a file system that locks files"
+            ) from error
         if _is_same_file(descriptor, path):
-            break
-        os.close(
-            descriptor
-        )  # whoever had it deleted it in between: what was locked is no longer it
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"{platform.node()} process {os.getpid()}\n".encode())
-    return descriptor
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{platform.node()} process {os.getpid()}\n".encode())
+            return descriptor
+        # Whoever had it deleted it in between: what was locked is the lease no longer.
+        os.close(descriptor)
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
@@ -131,8 +137,10 @@ def _is_locked(path: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # nothing can be locked there, as whoever tries to is told
+        return False
     finally:
         os.close(descriptor)
     return False

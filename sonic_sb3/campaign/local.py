@@ -133,7 +133,7 @@ def _begin_more(
             is_waiting = is_waiting or grid.is_blocked(cell) is None
         elif grid.may_begin(cell, state):
             lease = take_both(cell.folder, cell.results)
-            if lease is None or not grid.may_begin(cell, _state_under_lease(cell)):
+            if lease is None or not grid.may_begin(cell, cell.state(is_mine=True)):
                 is_waiting = True
                 if lease is not None:
                     lease.release()
@@ -142,16 +142,6 @@ def _begin_more(
             grid.begin(cell)
             active.append(CellRun(cell, lease, options, grid.start(cell)))
     return is_waiting or bool(active)
-
-
-def _state_under_lease(cell: Cell) -> State:
-    """Somebody may have finished it between the look and the lease; our own lease says running."""
-    state = cell.state()
-    if state is not State.RUNNING:
-        return state
-    if cell.failure.is_file():
-        return State.FAILED
-    return State.STOPPED if cell.find_run() is not None else State.WAITING
 
 
 def _finish(run: CellRun, view: View) -> None:

@@ -66,7 +66,8 @@ def write_compact_results(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for left_over in folder.parent.glob(f".{folder.name}.*"):  # of a process that was killed
-            shutil.rmtree(left_over, ignore_errors=True)
+            if left_over.is_dir():  # the lease beside it is a file
+                shutil.rmtree(left_over, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         for name, contents in files.items():
             with (temporary / name).open("wb") as file:

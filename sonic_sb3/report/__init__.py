@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sonic_sb3.atomic_files import replacing, write_text
+from sonic_sb3.atomic_files import is_unfinished, replacing, write_text
 from sonic_sb3.comparison import RunRecord, with_distinct_labels
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.report.content import Content, Groups, check_groups, collect, relative
@@ -18,7 +19,7 @@ from sonic_sb3.report.illustrate import best_videos, curves_over_timesteps, illu
 from sonic_sb3.report.markdown import render_markdown
 from sonic_sb3.report.measures import Number
 from sonic_sb3.report.page import render_page
-from sonic_sb3.report.tensorboard_files import write_tensorboard
+from sonic_sb3.report.tensorboard_files import FILE_NAME, write_tensorboard
 
 __all__ = ["write_report"]
 
@@ -26,7 +27,12 @@ _HEAD = (
     "arm", "run", "level", "measure", "value", "low", "high", "n_seeds", "n_episodes", "method",
     "sources",
 )  # fmt: skip
-_FILES = {"pictures": "*.png", "data": "*.csv", "tensorboard": "events.out.tfevents.*"}
+# Names in a report's folders, which are deleted before they are written again.
+_NAMES = {
+    "pictures": re.compile(r"(arms_\w+|curves_\w+|profile|actions_\d+|map_\d+)\.png"),
+    "data": re.compile(r"(actions|curves|ends|profile)\.csv"),
+    "tensorboard": re.compile(re.escape(FILE_NAME)),
+}
 
 
 def write_report(
@@ -74,10 +80,10 @@ def _check_folder(folder: Path) -> None:
             f"{folder} holds other files than a report: expected a new or empty folder, or an older"
             " report"
         )
-    for name, pattern in _FILES.items():
+    for name, pattern in _NAMES.items():
         for path in sorted((folder / name).rglob("*")):
-            is_own = path.is_dir() or path.match(pattern) or path.name.startswith(".")
-            if not is_own:
+            is_own = pattern.fullmatch(path.name) or is_unfinished(path)
+            if not path.is_dir() and not is_own:
                 raise RunFolderError(
                     f"{path} is none of a report's files, and would be deleted with the older "
                     "report: move it away, or name another folder"

@@ -69,10 +69,10 @@ def _over_seeds(measure: str, numbers: Sequence[Number]) -> tuple[float, Interva
     """Value, interval and method."""
     values = [n.value for n in numbers]
     if measure in GOALS:
-        method = (
-            f"median over seeds, {_n_reached(numbers)} of {len(values)} got there; interval between"
-            f" two of the seeds, covers {median_coverage(len(values)):.0%}"
-        )
+        method = f"median over seeds, {_n_reached(numbers)} of {len(values)} got there"
+        if len(values) > 1:
+            covers = median_coverage(len(values))
+            method += f"; interval between two of the seeds, covers {covers:.0%}"
         return median_reached(values), median_reached_interval(values), method
     mean = float(np.mean(values))
     if measure in SHARES:

@@ -169,7 +169,7 @@ _METHODS = [
     (
         "IQM",
         "interquartile mean over seeds and levels (rliable); its interval is Student's with the "
-        "standard error of a bootstrap over seeds",
+        "standard error of a bootstrap over seeds, without width where all seeds agree",
     ),
     (
         "probability of improvement",

@@ -105,3 +105,16 @@ def test_a_signal_stops_the_workers_runs(bench: Any, cluster: Cluster) -> None:
     status, text = bench.run("run", "counting", "--workers", "4")
     assert status == 0, text
     assert len(bench.counts()) == 80
+
+
+def test_two_campaigns_with_logs_of_their_own_share_a_grid(bench: Any, cluster: Cluster) -> None:
+    run = ("run", "counting", "--scheduler", cluster.address, "-f")
+    first = bench.start(*run, str(bench.folder / "logs1"))
+    first_log = bench.log
+    bench.wait_for(lambda: len(bench.counts()) > 4, first)
+    second = bench.start(*run, str(bench.folder / "logs2"))
+    assert first.wait(240) == 0, first_log.read_text()
+    assert second.wait(240) == 0, bench.log.read_text()
+    assert bench.results() == ALL
+    assert set(bench.counts().values()) == {1}, "no cell was given away twice"
+    assert "another process works on it, waiting" in bench.log.read_text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,41 @@ def test_a_file_that_was_deleted_in_between_is_not_the_lease(
     assert lease is not None
     assert n_calls == 2
     assert take_results_lease(results) is None
+
+
+def test_whoever_deletes_the_results_takes_no_lease_of_another(tmp_path: Path) -> None:
+    results = tmp_path / "results" / "seed_1"
+    first = take_results_lease(results)
+    assert first is not None
+    shutil.rmtree(results.parent)
+    second = take_results_lease(results)
+    assert second is not None
+    first.release()
+    assert take_results_lease(results) is None, "the second one works on it"
+    second.release()
+
+
+def test_nothing_stays_taken_where_the_other_half_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="cannot write"):
+        take_both(tmp_path / "file" / "logs", tmp_path / "seed_1")
+    lease = take_results_lease(tmp_path / "seed_1")
+    assert lease is not None
+    lease.release()
+
+
+def test_a_file_system_without_locks_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sonic_sb3.campaign import leases
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(leases.fcntl, "flock", flock)
+    with pytest.raises(RunFolderError, match="expected a file system that locks files"):
+        take_lease(tmp_path)
+    assert not is_leased(tmp_path, tmp_path / "seed_1")
 
 
 def test_a_file_where_results_go_is_told_before_the_training(tmp_path: Path) -> None:

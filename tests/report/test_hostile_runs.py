@@ -142,11 +142,39 @@ def test_a_copy_beside_its_original_counts_once(make_run: RunMaker) -> None:
     (record,) = load_records([first, copy])
     assert record.notes == (f"the same run lies in {copy} too; it counts once",)
     change_json(copy / "evaluation.json", lambda data: data["episodes"].pop())
+    (record,) = load_records([copy, first])
+    assert record.path == first, "whose folder tells the arm"
+    assert record.notes[0].endswith("it counts once, without the other evaluation that lies there")
+    (first / "evaluation.json").unlink()
     (record,) = load_records([first, copy])
-    assert record.notes[0].endswith("it counts once, with the evaluation of the first")
+    assert record.path == first
+    assert record.final is not None
+    assert record.notes[-1].endswith("it counts once, with the evaluation that lies there")
 
 
-@pytest.mark.parametrize("place", ["data/precious.txt", "pictures/me.jpg", "tensorboard/x/run.bin"])
+def test_a_copy_takes_no_seed_out_of_its_arm(make_run: RunMaker) -> None:
+    runs = [make_run(f"s/results/a/seed_{k}", [HALF], [HALF], seed=k) for k in range(3)]
+    copy = make_run.root / "logs" / "ENV_1"
+    shutil.copytree(runs[0], copy)
+    in_logs = make_run.root / "logs" / "s" / "a" / "seed_1" / "ppo" / "ENV_1"
+    shutil.copytree(runs[1], in_logs)
+    for paths in ([copy, in_logs, *runs], [*runs, in_logs, copy]):
+        assert [(r.arm, r.seed, r.path) for r in load_records(paths)] == [
+            ("a", k, run) for k, run in enumerate(runs)
+        ]
+
+
+def test_a_copy_joins_no_two_arms(make_run: RunMaker) -> None:
+    same = {"started_at": "2026-09-21T14:13:20+00:00"}
+    paths = [make_run(f"s/results/{arm}/seed_0", [HALF], **same) for arm in ("here", "there")]
+    copy = make_run("copy", [HALF], **same)
+    assert [r.arm for r in load_records([copy, *paths])] == ["here", "there"]
+
+
+PLACES = ["data/notes.csv", "pictures/me.png", "pictures/.hidden", "tensorboard/x/run.bin"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_no_file_of_a_users_is_deleted(place: str, make_run: RunMaker, capsys: Any) -> None:
     run = make_run("run", [HALF], [HALF])
     mine = make_run.root / "mine"
@@ -162,11 +190,14 @@ def test_a_users_file_in_a_report_is_not_deleted(make_run: RunMaker, capsys: Any
     run, report = make_run("run", [HALF], [HALF]), make_run.root / "report"
     for _ in range(2):
         assert compare.main([str(run), "-o", str(report)]) == 0
-    (report / "data" / "thoughts.txt").write_text("mine")
-    capsys.readouterr()
-    assert compare.main([str(run), "-o", str(report)]) == 2
-    assert "thoughts.txt is none of a report's files" in capsys.readouterr().err
-    assert (report / "data" / "thoughts.txt").read_text() == "mine"
+    for place in PLACES:
+        (report / place).parent.mkdir(exist_ok=True)
+        (report / place).write_text("mine")
+        capsys.readouterr()
+        assert compare.main([str(run), "-o", str(report)]) == 2
+        assert f"{Path(place).name} is none of a report's files" in capsys.readouterr().err
+        assert (report / place).read_text() == "mine"
+        (report / place).unlink()
 
 
 def test_what_may_not_be_read_is_said_and_never_skipped(make_run: RunMaker) -> None:

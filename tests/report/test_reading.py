@@ -186,6 +186,14 @@ def test_an_arm_that_takes_too_many_words_is_called_after_its_folder(make_run: R
     assert [r.arm for r in load_records(paths)] == ["ppo: ENV_1", "ppo: ENV_2", "ppo: ENV_2"]
 
 
+def test_arms_called_after_folders_of_one_name_stay_apart(make_run: RunMaker) -> None:
+    many = {f"hyperparameter_number_{k}": k for k in range(5)}
+    paths = [make_run("one/ENV_10", THREE), make_run("one/ENV_9", THREE, seed=1)]
+    paths += [make_run("two/ENV_9", THREE, hyperparameters=many)]
+    names = [r.arm for r in load_records(paths)]
+    assert names == ["ppo: one/ENV_9", "ppo: one/ENV_9", "ppo: two/ENV_9"]
+
+
 def test_arms_that_differ_in_their_evaluation_alone_are_two(make_run: RunMaker) -> None:
     same = {"started_at": "2026-01-01T00:00:00+00:00"}
     paths = [make_run(f"x/results/{arm}/seed_0", THREE, **same) for arm in ("here", "there")]

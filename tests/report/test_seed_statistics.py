@@ -119,6 +119,7 @@ def test_median_interval_against_tables_of_order_statistics() -> None:
     assert st.median_reached_interval([float(k) for k in range(1, 11)]) == (2, 9)
     assert st.median_coverage(10) == pytest.approx(0.9785, abs=1e-4)
     assert st.median_reached_interval([float(k) for k in range(1, 21)]) == (6, 15)
+    assert st.median_coverage(1000) == pytest.approx(0.95, abs=0.005)
 
 
 def test_profile_by_hand() -> None:
