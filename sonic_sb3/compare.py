@@ -87,7 +87,7 @@ def _find(word: str) -> Path:
 
 def _print(content: Content) -> None:
     from sonic_sb3.plain_text import printable
-    from sonic_sb3.report.content import Table
+    from sonic_sb3.report.tables import Table
 
     def show(table: Table) -> None:
         rows = [table.head, *([c.replace("\n", "  ") for c in row] for row in table.rows)]

@@ -7,17 +7,17 @@ import io
 import math
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sonic_sb3.atomic_files import is_unfinished, replacing, write_text
-from sonic_sb3.comparison import RunRecord, with_distinct_labels
+from sonic_sb3.comparison import with_distinct_labels
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.report.content import Content, Groups, check_groups, collect, relative
+from sonic_sb3.report.content import Content, check_groups, collect, relative
 from sonic_sb3.report.illustrate import best_videos, curves_over_timesteps, illustrate
 from sonic_sb3.report.markdown import render_markdown
-from sonic_sb3.report.measures import Number
+from sonic_sb3.report.measures import Groups, Number
 from sonic_sb3.report.page import render_page
 from sonic_sb3.report.tensorboard_files import FILE_NAME, write_tensorboard
 
@@ -36,7 +36,7 @@ _NAMES = {
 
 
 def write_report(
-    groups: Mapping[str, Sequence[RunRecord]],
+    groups: Groups,
     folder: Path,
     *,
     title: str,

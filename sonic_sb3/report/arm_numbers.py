@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from sonic_sb3.comparison import RunRecord
-from sonic_sb3.report.measures import GOALS, METRICS, SHARES, Number
+from sonic_sb3.report.measures import GOALS, METRICS, SHARES, Groups, Number
 from sonic_sb3.report.run_numbers import mean_of
 from sonic_sb3.seed_statistics import (
     Interval,
@@ -107,24 +107,24 @@ def score_matrix(
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(levels)), used
 
 
-def common_levels(groups: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+def common_levels(groups: Groups) -> list[str]:
     """The levels on which every evaluated run was evaluated."""
     sets = _level_sets(groups)
     return sorted(set.intersection(*sets)) if sets else []
 
 
-def evaluated_levels(groups: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+def evaluated_levels(groups: Groups) -> list[str]:
     """The levels on which any run was evaluated."""
     return sorted(set().union(*_level_sets(groups)))
 
 
-def _level_sets(groups: Mapping[str, Sequence[RunRecord]]) -> list[set[str]]:
+def _level_sets(groups: Groups) -> list[set[str]]:
     return [
         set(r.final.level.tolist()) for rs in groups.values() for r in rs if r.final is not None
     ]
 
 
-def aggregate_numbers(groups: Mapping[str, Sequence[RunRecord]], metric: str) -> list[Number]:
+def aggregate_numbers(groups: Groups, metric: str) -> list[Number]:
     """
     IQM of each arm in each metric, and how probably one arm beats another in the chosen one.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sonic_sb3.comparison import RunRecord
 from sonic_sb3.episode_tables import Column, EpisodeTable
+from sonic_sb3.report.measures import Groups
 from sonic_sb3.seed_statistics import band
 from sonic_sb3.statistics import bounds_of
 
@@ -118,7 +119,7 @@ def line_of(record: RunRecord, measure: str, axis: str) -> Line | None:
     return Line(record.label, x[there], running_mean(table.values[measure])[there])
 
 
-def curves_of(groups: Mapping[str, Sequence[RunRecord]], measure: str, axis: str) -> list[Curve]:
+def curves_of(groups: Groups, measure: str, axis: str) -> list[Curve]:
     """
     Curves of all arms on one grid.
 

@@ -12,10 +12,10 @@ from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.arm_numbers import common_levels, score_matrix
-from sonic_sb3.report.content import Content, Groups, Picture
+from sonic_sb3.report.content import Content, Picture
 from sonic_sb3.report.curves import AXES, Curve, action_mix, curves_of, ends_of
 from sonic_sb3.report.level_maps import draw_level, picture_path
-from sonic_sb3.report.measures import MEASURES
+from sonic_sb3.report.measures import MEASURES, Groups
 from sonic_sb3.report.page import Video
 from sonic_sb3.report.pictures import draw_actions, draw_curves, draw_intervals, draw_profile
 

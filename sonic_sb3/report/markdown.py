@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sonic_sb3.report.content import Content, Table
+from sonic_sb3.report.content import Content
+from sonic_sb3.report.tables import Table
 
 
 def render_markdown(content: Content, runs: Sequence[tuple[str, str, str]]) -> str:

@@ -11,6 +11,7 @@ from sonic_sb3.comparison import RunRecord
 from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.seed_statistics import Interval
 
+Groups = Mapping[str, Sequence[RunRecord]]  # arms
 COMPLETION_GOAL = 0.95
 GOAL_WINDOW_EPISODES = 100
 MIN_EVALUATION_EPISODES = 20
@@ -134,7 +135,7 @@ class Number:
     n_reached: int | None = None
 
 
-def metric_of(groups: Mapping[str, Sequence[RunRecord]], wanted: str | None) -> str:
+def metric_of(groups: Groups, wanted: str | None) -> str:
     """
     The measure by which arms are compared.
 

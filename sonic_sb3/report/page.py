@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from sonic_sb3.report.content import Content, Picture, Table
+from sonic_sb3.report.content import Content, Picture
+from sonic_sb3.report.tables import Table
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --page: #fff; --soft: #5b6470; --line: #d8dde3;

@@ -28,7 +28,7 @@ from sonic_sb3.comparison import RunRecord
 from sonic_sb3.episode_tables import Column
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.curves import Curve, action_mix, running_mean
-from sonic_sb3.report.measures import GOALS, MEASURES, Number
+from sonic_sb3.report.measures import GOALS, MEASURES, Groups, Number
 
 FILE_NAME = "events.out.tfevents.0000000000.sonic_sb3"
 OVERVIEW = "overview"
@@ -37,7 +37,6 @@ MAX_POINTS = 400
 _TRAINING = ("progress", "completion", "contest_score", "episode_return", "n_timesteps")
 _FINAL = ("completion", "progress", "contest_score", "completion_time_s", "episode_return")
 
-Groups = Mapping[str, Sequence[RunRecord]]
 Point = tuple[int, float, float]  # step, wall time in seconds, value
 
 
