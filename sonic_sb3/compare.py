@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sonic_sb3.command_line import Parser, make_parser, run_command
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.plain_text import printable
 
 if TYPE_CHECKING:
     from sonic_sb3.comparison import RunRecord
@@ -40,10 +41,12 @@ def _make_parser() -> Parser:
 def _main(argv: Sequence[str] | None) -> int:
     args = _make_parser().parse_args(argv)
 
-    from sonic_sb3.comparison import group_records
+    from sonic_sb3.comparison import find_foreign_runs, group_records
     from sonic_sb3.report import write_report
 
     groups = group_records(_load(args.paths))
+    for path in find_foreign_runs([_find(_folder(word)) for word in args.paths]):
+        print(printable(f"- left out: {path}, which has no manifest.json: `train` did not make it"))
     folder = Path(args.output)
     content = write_report(
         groups, folder, title=args.title, metric=args.metric, mix_games=args.mix_games
@@ -72,6 +75,11 @@ def _load(words: Sequence[str]) -> list[RunRecord]:
     return without_copies(records)
 
 
+def _folder(word: str) -> str:
+    named = _split(word)
+    return word if named is None else named[1]
+
+
 def _split(word: str) -> tuple[str, str] | None:
     name, equals, folder = word.partition("=")
     return (name, folder) if equals and name and folder and not Path(word).exists() else None
@@ -86,7 +94,6 @@ def _find(word: str) -> Path:
 
 
 def _print(content: Content) -> None:
-    from sonic_sb3.plain_text import printable
     from sonic_sb3.report.tables import Table
 
     def show(table: Table) -> None:

@@ -242,6 +242,24 @@ def _order(record: RunRecord) -> tuple[str, float, str]:
     return record.arm, -1 if seed is None else seed, str(record.path)
 
 
+def find_foreign_runs(paths: Sequence[Path]) -> list[Path]:
+    """
+    Folders that :func:`load_records` leaves out although training was monitored in them, as in
+    rl-zoo3's: they have no manifest.
+
+    :param paths: As there.
+    """
+    found = []
+    for path in paths:
+        for folder, names, files in os.walk(path):
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            if "manifest.json" in files:
+                names.clear()
+            elif any(file.endswith(".monitor.csv") for file in files):
+                found.append(Path(folder))
+    return found
+
+
 def _run_folders(path: Path) -> Iterator[Path]:
     """Folders with a manifest; what lies within one of them is part of it."""
     if (path / "experiment.yml").is_file():

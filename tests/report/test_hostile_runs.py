@@ -152,6 +152,15 @@ def test_a_copy_beside_its_original_counts_once(make_run: RunMaker) -> None:
     assert record.notes[-1].endswith("it counts once, with the evaluation that lies there")
 
 
+def test_runs_of_others_are_left_out_and_said(make_run: RunMaker, capsys: Any) -> None:
+    make_run("logs/ENV_1", [HALF], [HALF])
+    (make_run("logs/ENV_2", [HALF]) / "manifest.json").unlink()
+    folder = make_run.root / "logs"
+    assert compare.main([f"mine={folder}", "-o", str(make_run.root / "report")]) == 0
+    text = capsys.readouterr().out
+    assert f"- left out: {folder / 'ENV_2'}, which has no manifest.json" in text
+
+
 def test_a_copy_takes_no_seed_out_of_its_arm(make_run: RunMaker) -> None:
     runs = [make_run(f"s/results/a/seed_{k}", [HALF], [HALF], seed=k) for k in range(3)]
     copy = make_run.root / "logs" / "ENV_1"
