@@ -27,6 +27,7 @@ _RATES = ("completion", "progress")
 _LABELS = {"completion": "completed", "progress": "progress", "episode_return": "return"}
 N_THRESHOLDS = 101
 _WIDTH = 4.8  # inches: readable on a telephone
+_LEGEND_WIDTH, _LEGEND_HANDLE = 56, 6  # characters that fit beside each other, and a line's sample
 
 
 def draw_curves(curves: Mapping[str, Sequence[Curve]], axis: str, arms: Sequence[str]) -> bytes:
@@ -75,11 +76,13 @@ def _legend(figure: Figure, plots: Sequence[Axes]) -> None:
         for handle, label in zip(*plot.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     if handles:
+        names = [shorten(label.strip()) for label in handles]
+        longest = max(map(len, names)) + _LEGEND_HANDLE
         figure.legend(
             list(handles.values()),
-            [shorten(label.strip()) for label in handles],
+            names,
             loc="outside upper center",
-            ncols=min(3, len(handles)),
+            ncols=max(1, min(3, len(names), _LEGEND_WIDTH // longest)),
             frameon=False,
         )
 
