@@ -249,26 +249,30 @@ def find_foreign_runs(paths: Sequence[Path]) -> list[Path]:
 
     :param paths: As there.
     """
-    found = []
-    for path in paths:
-        for folder, names, files in os.walk(path):
-            names[:] = sorted(name for name in names if not name.startswith("."))
-            if "manifest.json" in files:
-                names.clear()
-            elif any(file.endswith(".monitor.csv") for file in files):
-                found.append(Path(folder))
-    return found
+    return [
+        folder
+        for path in paths
+        for folder, files in _walk_runs(path)
+        if "manifest.json" not in files and any(f.endswith(".monitor.csv") for f in files)
+    ]
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
     """Folders with a manifest; what lies within one of them is part of it."""
     if (path / "experiment.yml").is_file():
         path = path / "results"  # beside it may lie results of other budgets
+    for folder, files in _walk_runs(path):
+        if "manifest.json" in files:
+            yield folder
+
+
+def _walk_runs(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Folders and their files, in order; nothing hidden, and nothing below a manifest."""
     for folder, names, files in os.walk(path, onerror=_tell_unreadable):
         names[:] = sorted(name for name in names if not name.startswith("."))
         if "manifest.json" in files:
             names.clear()
-            yield Path(folder)
+        yield Path(folder), files
 
 
 def _tell_unreadable(error: OSError) -> None:

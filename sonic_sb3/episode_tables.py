@@ -18,7 +18,7 @@ from sonic_sb3.plain_text import one_line
 
 Column = npt.NDArray[np.float64]
 # Beyond them a number is damage: sums and squares of it would overflow.
-MAX_TIMESTEPS = 10**12
+_MAX_TIMESTEPS = 10**12
 _MAX_EPISODE_TIMESTEPS = 10**9
 _MAX_VALUE = 1e30
 # Measure -> column of the monitor file, key of an evaluation's episode.
@@ -178,8 +178,8 @@ def read_history(path: Path) -> EvaluationHistory:
     if "timesteps" not in arrays:
         raise RunFolderError(f"{path.name}: expected an array timesteps")
     timesteps = np.atleast_1d(arrays["timesteps"].astype(np.float64))
-    if not ((timesteps >= 0) & (timesteps <= MAX_TIMESTEPS)).all():
-        raise RunFolderError(f"{path.name}: expected timesteps of 0 to {MAX_TIMESTEPS:,}")
+    if not ((timesteps >= 0) & (timesteps <= _MAX_TIMESTEPS)).all():
+        raise RunFolderError(f"{path.name}: expected timesteps of 0 to {_MAX_TIMESTEPS:,}")
     values = {
         measure: arrays[name].astype(np.float64)
         for name, measure in names.items()

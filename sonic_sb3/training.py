@@ -256,13 +256,14 @@ def _learn_and_conclude(
     manifest["n_timesteps_trained"] = model.num_timesteps
     save_model(model, folder.model)
     plot_learning_curve(folder.monitor, folder.curve, f"{settings.algo} on {settings.env}")
+    result = None
     if settings.eval_episodes > 0:
         n = settings.eval_episodes
         job.output.tell(
             f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now {n} "
             f"episode{'s' * (n != 1)} to judge the agent by"
         )
-    result = _evaluate_at_end(job, model) if settings.eval_episodes > 0 else None
+        result = _evaluate_at_end(job, model)
     manifest["model_sha256"] = hash_model(folder.model)
     manifest["finished_at"] = timestamp()
     folder.write_manifest(manifest)
