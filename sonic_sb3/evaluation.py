@@ -16,6 +16,7 @@ from sonic_sb3.envs.planned_episodes import make_planned_env
 from sonic_sb3.envs.vec_env import SonicVecEnv
 from sonic_sb3.statistics import bounds_of, mean_interval, wilson_interval
 
+MEAN_INTERVAL_METHOD = "student-t"  # what mean_interval draws; files tell it, for it has changed
 MAX_EVAL_ENVS = 8  # fixed, not the number of cores: batch size is part of what a result depends on
 
 
@@ -261,6 +262,7 @@ def to_json(episodes: Sequence[Episode], **facts: Any) -> dict[str, Any]:
     """
     return {
         **facts,
+        "mean_interval_method": MEAN_INTERVAL_METHOD,
         "summary": asdict(summarise(episodes)),
         "episodes": [asdict(episode) for episode in episodes],
     }

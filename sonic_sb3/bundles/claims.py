@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +13,7 @@ from sonic_sb3.bundles.card import check_card
 from sonic_sb3.bundles.contents import CARD, EVALUATION, WEIGHTS, Bundle
 from sonic_sb3.bundles.weights import check_weights, own_tensors
 from sonic_sb3.errors import BundleError
-from sonic_sb3.evaluation import Episode, Summary, summarise
+from sonic_sb3.evaluation import MEAN_INTERVAL_METHOD, Episode, Summary, summarise
 
 _EPISODES: TypeAdapter[list[Episode]] = TypeAdapter(list[Episode])
 _FACT_KEYS = {"env", "seed", "deterministic", "checkpoint"}
@@ -68,15 +68,13 @@ def read_claims(bundle: Bundle) -> Claims:
                 f"{source}: episode {k}: expected index, seed and level {expected}, "
                 f"got {(episode.index, episode.seed, episode.level)}"
             )
-    _check_equal(data["summary"], asdict(claims.summary), f"{source}: summary")
-    levels = {level: asdict(summary) for level, summary in claims.by_level().items()}
-    _check_equal(data["by_level"], levels, f"{source}: by_level")
+    levels = _check_summaries(data, claims, source)
     if bundle.movie.level != claims.best_episode.level:
         raise BundleError(
             f"{source}: the best episode is on {claims.best_episode.level}, the movie on "
             f"{bundle.movie.level}"
         )
-    check_card(bundle.files[CARD], bundle.source(CARD), bundle.index.name, claims.by_level())
+    check_card(bundle.files[CARD], bundle.source(CARD), bundle.index.name, levels)
     return claims
 
 
@@ -111,6 +109,50 @@ def _read_episodes(data: Any, source: str) -> Claims:
     if type(seed) is not int or seed < 0 or type(deterministic) is not bool or not episodes:
         raise BundleError(f"{source}: expected a seed, and at least one episode")
     return Claims(seed, deterministic, episodes, summarise(episodes))
+
+
+def _check_summaries(data: Any, claims: Claims, source: str) -> dict[str, Summary]:
+    """Both summaries are what the episodes make; returned is the one by level, as claimed."""
+    whole, levels = claims.summary, claims.by_level()
+    if data.get("mean_interval_method") != MEAN_INTERVAL_METHOD:
+        whole = _with_intervals(whole, data["summary"], f"{source}: summary")
+        by_level = data["by_level"] if isinstance(data["by_level"], dict) else {}
+        levels = {
+            level: _with_intervals(summary, by_level.get(level), f"{source}: by_level.{level}")
+            for level, summary in levels.items()
+        }
+    _check_equal(data["summary"], asdict(whole), f"{source}: summary")
+    _check_equal(data["by_level"], {k: asdict(v) for k, v in levels.items()}, f"{source}: by_level")
+    return levels
+
+
+def _with_intervals(computed: Summary, claimed: Any, where: str) -> Summary:
+    """
+    A summary with the intervals that another version drew by a rule of its own.
+
+    Such a bundle is no liar for it. Each interval must hold its mean; readers are shown those that
+    this version draws.
+    """
+    intervals = claimed.get("mean_intervals") if isinstance(claimed, dict) else None
+    if not isinstance(intervals, dict) or intervals.keys() != computed.means.keys():
+        raise BundleError(f"{where}: expected intervals of the means {', '.join(computed.means)}")
+    for name, mean in computed.means.items():
+        interval = intervals.get(name)
+        if interval is not None and not _holds(interval, mean):
+            raise BundleError(
+                f"{where}.mean_intervals.{name}: expected an interval that holds the mean {mean}, "
+                f"got {interval!r:.80}"
+            )
+    return replace(computed, mean_intervals=intervals)
+
+
+def _holds(interval: Any, value: float) -> bool:
+    if not isinstance(interval, list) or len(interval) != 2:
+        return False
+    if not all(type(end) in (int, float) for end in interval):
+        return False
+    slack = 1e-6 * abs(value) + 1e-9
+    return bool(interval[0] - slack <= value <= interval[1] + slack)
 
 
 def _rank(episode: Episode) -> tuple[float, int]:
