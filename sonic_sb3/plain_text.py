@@ -1,4 +1,4 @@
-"""Texts of strangers, made fit for terminals, tables and file names."""
+"""Texts for terminals, tables and file names, those of strangers made fit for them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def one_line(value: object) -> str:
     :param value: Anything; its text is taken.
     """
     return printable(str(value)[:MAX_LENGTH])
+
+
+def counted(n: int, noun: str) -> str:
+    """
+    A number of things in words: ``1 seed``, ``5 seeds``.
+
+    :param n: How many.
+    :param noun: One of them, of a regular plural.
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"

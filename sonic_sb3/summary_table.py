@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sonic_sb3.plain_text import counted
+
 if TYPE_CHECKING:
     from sonic_sb3.evaluation import Summary
 
@@ -36,7 +38,7 @@ def format_summary(title: str, summary: Summary) -> str:
         rows.append((label, pattern.format(mean), bounds))
     endings = ", ".join(f"{reason} {count}" for reason, count in summary.end_reasons.items())
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    episodes = f"{summary.n_episodes} episode{'s' * (summary.n_episodes != 1)}"
+    episodes = counted(summary.n_episodes, "episode")
     lines = [f"{title} ({episodes}; mean, 95 % interval)"]
     lines += [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     return "\n".join([*lines, f"  ended by: {endings}"])

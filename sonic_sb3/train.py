@@ -24,108 +24,73 @@ _WITH_RESUME = ("resume", "progress", "on_full_disk", "verbose")
 
 def _make_parser() -> Parser:
     parser = make_parser("train", "Train an agent and leave everything about it in a run folder.")
-    add = parser.add_argument
-    algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
-    add("--algo", default=None, help=f"{algorithms}; or random, right, jerk (default: ppo)")
-    add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
-    add(
-        "--levels",
-        nargs="+",
-        default=None,
-        help="levels, or train, test, all (default: the file's)",
-    )
-    add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
-    add(
-        "-n",
-        "--n-timesteps",
-        type=whole(1),
-        default=None,
-        help="timesteps of training (default: the file's)",
-    )
-    add(
-        "--n-envs",
-        type=whole(1, 4096),
-        default=None,
-        help="envs side by side (default: the file's)",
-    )
-    add(
-        "--num-threads",
-        type=whole(1, 1024),
-        default=None,
-        help="threads of torch (default: one per core)",
-    )
-    add(
-        "--n-workers",
-        type=whole(1, 4096),
-        default=None,
-        help="env processes (default: one per env)",
-    )
-    add(
-        "--seed",
-        type=whole(0, 2**32 - 1),
-        default=None,
-        help="of everything random; drawn where not given",
-    )
-    add("--device", default="auto", help="as torch names it")
-    add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
-    add(
-        "-conf",
-        "--conf-file",
-        default=None,
-        metavar="FILE",
-        help="all hyperparameters: YAML, a bundle, or a name such as borghi-fast (default: the "
-        "algorithm's own file)",
-    )
-    add(
-        "-i",
-        "--init-run",
-        default=None,
-        metavar="RUN",
-        help="run or bundle to begin with",
-    )
-    add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
-    add("-f", "--log-folder", default="logs", help="where run folders are made")
-    add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
+    _add_task_options(parser)
+    _add_start_options(parser)
+    _add_machine_options(parser)
     _add_schedule_options(parser)
-    add(
-        "-P",
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="progress bar (default: in a terminal)",
-    )
-    add("--resume", default=None, metavar="RUN", help="go on with a run that was stopped or killed")
-    add(
-        "--on-full-disk",
-        choices=("stop", "wait"),
-        default="stop",
-        help="what to do when nothing can be written: save what can be saved and stop, or wait",
-    )
-    add("--verbose", type=whole(0, 2), default=0, help="1 prints SB3's table after each rollout")
+    _add_output_options(parser)
     return parser
 
 
+def _add_task_options(parser: Parser) -> None:
+    add = parser.add_argument_group("what is trained").add_argument
+    algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
+    add("--algo", default=None, help=f"{algorithms}; or random, right, jerk (default: ppo)")
+    add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
+    levels = "levels, or train, test, all (default: the file's)"
+    add("--levels", nargs="+", default=None, help=levels)
+    add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
+    n_timesteps = "timesteps of training (default: the file's)"
+    add("-n", "--n-timesteps", type=whole(1), default=None, help=n_timesteps)
+    n_envs = "envs side by side (default: the file's)"
+    add("--n-envs", type=whole(1, 4096), default=None, help=n_envs)
+    seed = "of everything random; drawn where not given"
+    add("--seed", type=whole(0, 2**32 - 1), default=None, help=seed)
+    add("-params", "--hyperparams", nargs="+", default=[], metavar="K:V", help="hyperparameters")
+    conf_file = (
+        "all hyperparameters: YAML, a bundle, or a name such as borghi-fast (default: the "
+        "algorithm's own file)"
+    )
+    add("-conf", "--conf-file", default=None, metavar="FILE", help=conf_file)
+
+
+def _add_start_options(parser: Parser) -> None:
+    add = parser.add_argument_group("what it begins with").add_argument
+    add("-i", "--init-run", default=None, metavar="RUN", help="run or bundle to begin with")
+    add("--init-checkpoint", default=None, help="'best' or a number of timesteps (default: last)")
+    add("--resume", default=None, metavar="RUN", help="go on with a run that was stopped or killed")
+
+
+def _add_machine_options(parser: Parser) -> None:
+    add = parser.add_argument_group("on what machine").add_argument
+    num_threads = "threads of torch (default: one per core)"
+    add("--num-threads", type=whole(1, 1024), default=None, help=num_threads)
+    n_workers = "env processes (default: one per env)"
+    add("--n-workers", type=whole(1, 4096), default=None, help=n_workers)
+    add("--device", default="auto", help="as torch names it")
+
+
 def _add_schedule_options(parser: Parser) -> None:
-    add = parser.add_argument
-    add(
-        "--eval-freq",
-        type=whole(1, off=-1),
-        default=50_000,
-        help="timesteps between evaluations, -1: none",
-    )
+    add = parser.add_argument_group("what is judged and kept on the way").add_argument
+    eval_freq = "timesteps between evaluations, -1: none"
+    add("--eval-freq", type=whole(1, off=-1), default=50_000, help=eval_freq)
     add("--eval-episodes", type=whole(0), default=10, help="episodes of an evaluation, 0: none")
-    add(
-        "--save-freq",
-        type=whole(1, off=-1),
-        default=-1,
-        help="timesteps between checkpoints, -1: none",
-    )
-    add(
-        "--snapshot-freq",
-        type=whole(1),
-        default=None,
-        help="rollouts between snapshots for --resume (default: about every two minutes)",
-    )
+    save_freq = "timesteps between checkpoints, -1: none"
+    add("--save-freq", type=whole(1, off=-1), default=-1, help=save_freq)
+    snapshot_freq = "rollouts between snapshots for --resume (default: about every two minutes)"
+    add("--snapshot-freq", type=whole(1), default=None, help=snapshot_freq)
+
+
+def _add_output_options(parser: Parser) -> None:
+    add = parser.add_argument_group("where to, and what is shown").add_argument
+    add("-f", "--log-folder", default="logs", help="where run folders are made")
+    add("-tb", "--tensorboard-log", default=None, help="TensorBoard folder (default: the run's)")
+    on_off, progress = argparse.BooleanOptionalAction, "progress bar (default: in a terminal)"
+    add("-P", "--progress", action=on_off, default=None, help=progress)
+    full_disk = "what to do when nothing can be written: save what can be saved and stop, or wait"
+    add("--on-full-disk", choices=("stop", "wait"), default="stop", help=full_disk)
+    verbose = "1 prints SB3's table after each rollout"
+    add("--verbose", type=whole(0, 2), default=0, help=verbose)
 
 
 def _check_resume(args: argparse.Namespace) -> None:

@@ -43,6 +43,7 @@ from sonic_sb3.finite_numbers import StopAtNotFinite, blaming_numbers
 from sonic_sb3.full_disk import on_full_disk, write_patiently
 from sonic_sb3.machine import what_is_there_stays
 from sonic_sb3.models import build_model, load_policy_weights, save_model
+from sonic_sb3.plain_text import counted
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
 from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder
@@ -260,8 +261,8 @@ def _learn_and_conclude(
     if settings.eval_episodes > 0:
         n = settings.eval_episodes
         job.output.tell(
-            f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now {n} "
-            f"episode{'s' * (n != 1)} to judge the agent by"
+            f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now "
+            f"{counted(n, 'episode')} to judge the agent by"
         )
         result = _evaluate_at_end(job, model)
     manifest["model_sha256"] = hash_model(folder.model)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sonic_sb3.arm_names import differing_settings, flatten_settings, shown_setting
 from sonic_sb3.comparison import RunRecord
+from sonic_sb3.plain_text import counted
 from sonic_sb3.report.arm_numbers import evaluated_levels
 from sonic_sb3.report.measures import (
     COURSE,
@@ -91,7 +92,7 @@ def _arm_table(groups: Groups, numbers: Sequence[Number], metric: str) -> Table:
 
 def _size(records: Sequence[RunRecord]) -> str:
     evaluated = [r.final for r in records if r.final is not None]
-    seeds = f"{len(records)} seed{'s' * (len(records) != 1)}"
+    seeds = counted(len(records), "seed")
     if 0 < len(evaluated) < len(records):
         seeds += f" ({len(evaluated)} evaluated)"
     return f"{seeds}, {sum(map(len, evaluated))} episodes"
@@ -104,9 +105,9 @@ def _sized_cell(number: Number | None, records: Sequence[RunRecord]) -> str:
     sizes = [len(r.final) for r in records if r.final is not None]
     if (number.n_seeds, number.n_episodes) == (len(sizes), sum(sizes)):
         return cell(number)
-    n = f"{number.n_episodes} episode{'s' * (number.n_episodes != 1)}"
+    n = counted(number.n_episodes, "episode")
     if number.n_seeds != len(sizes):
-        n += f" of {number.n_seeds} seed{'s' * (number.n_seeds != 1)}"
+        n += f" of {counted(number.n_seeds, 'seed')}"
     if number.interval is None:  # what n says
         return f"{format_value(number.measure, number.value)}\n{n}"
     return f"{cell(number)}; {n}"
