@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from stable_baselines3.common.env_util import make_vec_env as make_sb3_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack, VecTransposeImage
 
 import sonic_sb3
+from sonic_sb3 import load_hyperparameters
 from sonic_sb3.shipped_files import hyperparams_dir
 
 
@@ -18,7 +20,12 @@ def test_rl_zoo3_trains_with_our_file(airstriker: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "ppo", "--env", airstriker]
     command += ["--gym-packages", "sonic_sb3", "--vec-env", "subproc", "--seed", "1", "-n", "128"]
     command += ["--conf-file", str(hyperparams_dir() / "ppo.yml"), "-f", str(tmp_path)]
-    command += ["--eval-freq", "-1", "-params", "n_envs:2", "n_steps:64", "batch_size:64"]
+    # rl-zoo3 gives the file's env_kwargs to the envs of the training alone.
+    env_kwargs = load_hyperparameters("ppo", airstriker).env_kwargs
+    its_kwargs = env_kwargs.model_dump(exclude_unset=True)
+    command += ["--eval-env-kwargs", *(f"{key}:{value}" for key, value in its_kwargs.items())]
+    command += ["--eval-freq", "32", "--eval-episodes", "1"]
+    command += ["-params", "n_envs:2", "n_steps:64", "batch_size:64"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
     assert (tmp_path / "ppo" / f"{airstriker}_1" / f"{airstriker}.zip").is_file()
@@ -30,7 +37,12 @@ def test_frame_stack_is_bit_equal_to_rl_zoo3s(airstriker: str) -> None:
     theirs = VecTransposeImage(
         VecFrameStack(
             make_sb3_vec_env(
-                airstriker, 2, seed=5, env_kwargs=env_kwargs, vec_env_cls=SubprocVecEnv
+                # Not by its name, which a worker only knows that has imported this package.
+                functools.partial(sonic_sb3.make_env, airstriker),
+                2,
+                seed=5,
+                env_kwargs=env_kwargs,
+                vec_env_cls=SubprocVecEnv,
             ),
             4,
         )

@@ -24,6 +24,8 @@ class SonicDiscretizer(gym.ActionWrapper[Any, Any, Any]):
     :param combinations: The buttons held in each action.
     :raises UnknownNameError: There is no such button.
 
+    ``step`` raises ``SettingsError`` for what is no action.
+
     Source: ``SonicDiscretizer`` of OpenAI's retro-baselines.
     """
 
@@ -38,7 +40,7 @@ class SonicDiscretizer(gym.ActionWrapper[Any, Any, Any]):
         self.action_space = gym.spaces.Discrete(len(self.combinations))
 
     def action(self, action: int | np.integer[Any]) -> npt.NDArray[np.int8]:
-        pad: npt.NDArray[np.int8] = self._pads[action]
+        pad: npt.NDArray[np.int8] = self._pads[_check_action(action, len(self._pads))]
         return pad.copy()
 
 
@@ -75,8 +77,9 @@ class MacroDiscretizer(gym.ActionWrapper[Any, Any, Any]):
         return self.env.reset(**kwargs)
 
     def action(self, action: int | np.integer[Any]) -> npt.NDArray[np.int8]:
+        action = _check_action(action, len(self._pads))
         if self._position == 0:
-            self.action_in_force = int(action)
+            self.action_in_force = action
         pads = self._pads[self.action_in_force]
         pad = pads[self._position]
         self._position = (self._position + 1) % len(pads)
@@ -90,6 +93,18 @@ def make_discretizer(
     if any(action.n_timesteps > 1 for action in actions):
         return MacroDiscretizer(env, actions)
     return SonicDiscretizer(env, [action.holds[0].buttons for action in actions])
+
+
+def _check_action(action: Any, n_actions: int) -> int:
+    """An integer, or an array of one, that is one of the actions."""
+    if not isinstance(action, int | np.integer):
+        array = np.asarray(action)
+        if array.size != 1 or array.dtype.kind not in "iu":
+            raise SettingsError(f"action: expected an integer, got {action!r:.80}")
+        action = array.item()
+    if not 0 <= action < n_actions:
+        raise SettingsError(f"action: expected 0 to {n_actions - 1}, got {action}")
+    return int(action)
 
 
 def _press(names: Sequence[str]) -> list[int]:

@@ -341,6 +341,15 @@ class Emulator:
             self._parked = None
 
     def _park(self) -> None:
+        self._parked = self._copy_machine()
+
+    def _copy_machine(self) -> _Parked:
+        """What there is to keep of the core, which stands for this console."""
         self._draw_last_frame()
         screen = _console.machine.get_screen() if self._keeps_screen else None
-        self._parked = _Parked(_console.machine.get_state(), screen)
+        return _Parked(_console.machine.get_state(), screen)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles go on from this moment, whoever has the core by then."""
+        parked = self._copy_machine() if _console.holder is self else self._parked
+        return {**vars(self), "_parked": parked, "_watched": {}, "_together": None}

@@ -26,7 +26,8 @@ class EpisodeMonitor(VecMonitor):
 
     :param venv: The envs.
     :param game: The game they play.
-    :param filename: Where to write the rows; ``.monitor.csv`` is appended where missing.
+    :param filename: Where to write the rows; ``.monitor.csv`` is appended where missing. In a
+        folder they are in ``monitor.csv``.
     :param appends: Go on with a file that is there instead of beginning it anew.
     :param reward_columns: Names of reward terms' sums in an episode's last info.
     """
@@ -43,6 +44,7 @@ class EpisodeMonitor(VecMonitor):
         super().__init__(venv, None, info_keywords=keywords)
         if filename:
             path = Path(filename)
+            path = path / "monitor.csv" if path.is_dir() else path
             if not path.name.endswith("monitor.csv"):
                 path = path.with_name(f"{path.name}.monitor.csv")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -103,6 +103,10 @@ def make_env(
     return GrayShift(env, gray_shift) if gray_shift else env
 
 
+# gymnasium.make looks here for what an env can show, and makes windows (`human`) and lists of it.
+make_env.metadata = GameEnv.metadata  # type: ignore[attr-defined]
+
+
 def _shape_reward(
     env: gym.Env[Any, Any],
     game_env: GameEnv,

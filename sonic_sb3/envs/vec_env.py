@@ -125,6 +125,11 @@ class SonicVecEnv(VecEnv):
 
     def _check_actions(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
         expected = self._batch.actions
+        if actions.dtype.kind == "f" and expected.dtype.kind in "iu":
+            # SB3's Bernoulli distribution, for one, draws bits as floats.
+            with np.errstate(invalid="ignore"):
+                cast = actions.astype(expected.dtype)
+            actions = cast if np.array_equal(cast, actions) else actions
         is_castable = np.can_cast(actions.dtype, expected.dtype, "same_kind")
         if actions.shape != expected.shape or not is_castable:
             raise SettingsError(

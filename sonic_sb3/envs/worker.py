@@ -67,7 +67,10 @@ class FrameStack:
             raise SettingsError(f"expected images to stack (height, width, channels), got {space}")
         self.space: gym.Space[Any] = space
         self.n_channels = 0
+        self._is_channels_first = True
         if self.is_image and isinstance(space, gym.spaces.Box):
+            # As SB3 tells them: the channels are the shortest side.
+            self._is_channels_first = int(np.argmin(space.shape)) == 0
             low, high = self._channels_first(space.low), self._channels_first(space.high)
             self.n_channels = low.shape[0]
             low, high = np.repeat(low, n_stack, axis=0), np.repeat(high, n_stack, axis=0)
@@ -91,7 +94,7 @@ class FrameStack:
             rows[...] = obs
 
     def _channels_first(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.moveaxis(array, -1, 0) if self.is_image else array
+        return array if self._is_channels_first else np.moveaxis(array, -1, 0)
 
 
 class EnvGroup:

@@ -10,7 +10,7 @@ from sb3_contrib.qrdqn.policies import QRDQNPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
 
-from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
+from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs, with_extractor_named
 
 
 class SonicDQNPolicy(DQNPolicy):
@@ -37,8 +37,11 @@ class SonicDQNPolicy(DQNPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim, kwargs)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return with_extractor_named(super()._get_constructor_parameters())
 
 
 class SonicQRDQNPolicy(QRDQNPolicy):
@@ -65,8 +68,11 @@ class SonicQRDQNPolicy(QRDQNPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim, kwargs)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return with_extractor_named(super()._get_constructor_parameters())
 
 
 class SonicRecurrentPolicy(RecurrentActorCriticCnnPolicy):
@@ -93,7 +99,7 @@ class SonicRecurrentPolicy(RecurrentActorCriticCnnPolicy):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("net_arch", [])
-        kwargs |= extractor_kwargs(extractor, features_dim)
+        kwargs |= extractor_kwargs(extractor, features_dim, kwargs)
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -101,3 +107,14 @@ class SonicRecurrentPolicy(RecurrentActorCriticCnnPolicy):
         for module in self.modules():
             if isinstance(module, SeparableConv2d):
                 module.reset_parameters()  # Glorot's, as in SonicPolicy
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **with_extractor_named(super()._get_constructor_parameters()),
+            # sb3-contrib forgets these.
+            "lstm_hidden_size": self.lstm_output_dim,
+            "n_lstm_layers": self.lstm_hidden_state_shape[0],
+            "shared_lstm": self.shared_lstm,
+            "enable_critic_lstm": self.enable_critic_lstm,
+            "lstm_kwargs": self.lstm_kwargs,
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import nn
 
-from sonic_sb3.errors import unknown_name
+from sonic_sb3.errors import SettingsError, unknown_name
 
 
 class SeparableConv2d(nn.Module):
@@ -154,17 +155,39 @@ EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {
 }
 
 
-def extractor_kwargs(extractor: str, features_dim: int) -> dict[str, Any]:
+def extractor_kwargs(
+    extractor: str, features_dim: int, others: Collection[str] = ()
+) -> dict[str, Any]:
     """
     What an SB3 policy is told to use an extractor.
 
     :param extractor: A name of :data:`EXTRACTORS`.
     :param features_dim: Width of its last layer.
+    :param others: Names of the policy's other arguments.
     :raises UnknownNameError: There is no such extractor.
+    :raises SettingsError: Another argument says it a second time.
     """
     if extractor not in EXTRACTORS:
         raise unknown_name("extractor", extractor, EXTRACTORS)
+    for name in ("features_extractor_class", "features_extractor_kwargs"):
+        if name in others:
+            raise SettingsError(
+                f"{name}: expected extractor ({', '.join(EXTRACTORS)}) and features_dim in its "
+                "place; an extractor of your own goes into SB3's own policies"
+            )
     return {
         "features_extractor_class": EXTRACTORS[extractor],
         "features_extractor_kwargs": {"features_dim": features_dim},
     }
+
+
+def with_extractor_named(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What a policy is saved with, as this package's policies take it when they are loaded.
+
+    :param parameters: As SB3's policies give it: with what :func:`extractor_kwargs` told them.
+    """
+    told = dict(parameters)
+    chosen, its_kwargs = told.pop("features_extractor_class"), told.pop("features_extractor_kwargs")
+    (extractor,) = (name for name, kind in EXTRACTORS.items() if kind is chosen)
+    return {**told, "extractor": extractor, "features_dim": its_kwargs["features_dim"]}

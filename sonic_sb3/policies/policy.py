@@ -13,7 +13,11 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.machine import keep_freed_memory
-from sonic_sb3.policies.features import SeparableConv2d, extractor_kwargs
+from sonic_sb3.policies.features import (
+    SeparableConv2d,
+    extractor_kwargs,
+    with_extractor_named,
+)
 from sonic_sb3.policies.precision import DTYPES, settled_precision
 
 
@@ -36,8 +40,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
     :param runs_fast: Keep images channels last in memory, fuse the optimiser's step and let the
         process keep memory that it frees; results are those of SB3 up to rounding. Off, they are
         those of SB3 to the bit.
-    :param kwargs: As ``ActorCriticCnnPolicy`` takes them.
+    :param kwargs: As ``ActorCriticCnnPolicy`` takes them; both heads share their features.
     :raises UnknownNameError: There is no such extractor or precision.
+    :raises SettingsError: Features that are not shared, or an extractor by SB3's arguments.
     """
 
     def __init__(
@@ -52,7 +57,12 @@ class SonicPolicy(ActorCriticCnnPolicy):
         runs_fast: bool = True,
         **kwargs: Any,
     ) -> None:
-        told = extractor_kwargs(extractor, features_dim)
+        told = extractor_kwargs(extractor, features_dim, kwargs)
+        if not kwargs.get("share_features_extractor", True):
+            raise SettingsError(
+                "share_features_extractor: expected true, both heads of this policy share their "
+                "features; SB3's CnnPolicy can do without"
+            )
         self._runs_fast = runs_fast
         self.use_precision(precision)
         if runs_fast:
@@ -67,8 +77,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
-        if self._runs_fast and issubclass(self.optimizer_class, torch.optim.Adam):
-            self.optimizer_kwargs = {**self.optimizer_kwargs, "fused": True}
+        is_adam = issubclass(self.optimizer_class, torch.optim.Adam)
+        if self._runs_fast and is_adam and not self.optimizer_kwargs.get("foreach"):
+            self.optimizer_kwargs = {"fused": True, **self.optimizer_kwargs}
         super()._build(lr_schedule)
         for module in self.modules():
             if isinstance(module, SeparableConv2d):
@@ -76,6 +87,13 @@ class SonicPolicy(ActorCriticCnnPolicy):
                 module.learns_composed &= self._runs_fast
         if self._runs_fast:
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **with_extractor_named(super()._get_constructor_parameters()),
+            "precision": self._precision,
+            "runs_fast": self._runs_fast,
+        }
 
     def use_precision(self, precision: str) -> None:
         """

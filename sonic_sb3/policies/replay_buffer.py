@@ -28,10 +28,13 @@ class FrameReplayBuffer(NStepReplayBuffer):
     :param buffer_size: Timesteps of all envs together.
     :param observation_space: (n_stack x channels, height, width) uint8; an episode begins with
         zeros before its first frame, and the first observation of all is the first of an episode.
+        An observation that does not go on where the last timestep ended begins one, too: the env
+        was reset.
     :param action_space: As the policy has it.
     :param device: Where minibatches go.
     :param n_envs: Number of envs.
     :param optimize_memory_usage: Must be off: this is a better one.
+    :param handle_timeout_termination: Bootstrap the value at a time limit.
     :param n_stack: Frames in an observation.
     :param n_steps: Rewards that are summed up before a value is bootstrapped.
     :param gamma: The discount among them.
@@ -45,6 +48,7 @@ class FrameReplayBuffer(NStepReplayBuffer):
         device: torch.device | str = "auto",
         n_envs: int = 1,
         optimize_memory_usage: bool = False,
+        handle_timeout_termination: bool = True,
         *,
         n_stack: int,
         n_steps: int = 1,
@@ -57,7 +61,7 @@ class FrameReplayBuffer(NStepReplayBuffer):
         )
         self.buffer_size = max(buffer_size // n_envs, 1)
         self.optimize_memory_usage = False
-        self.handle_timeout_termination = True
+        self.handle_timeout_termination = handle_timeout_termination
         self.n_steps = n_steps
         self.gamma = gamma
         self.n_stack = n_stack
@@ -77,7 +81,16 @@ class FrameReplayBuffer(NStepReplayBuffer):
         self.next_observations = _Stacks(self, 1)  # type: ignore[assignment]
         self._next_ages = np.zeros(n_envs, dtype=np.uint8)
         self._last_frames: dict[tuple[int, int], npt.NDArray[np.uint8]] = {}
+        self._expected_obs: npt.NDArray[np.uint8] | None = None  # of the next timestep
         self.n_added = 0
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self.n_added = 0
+        self._next_ages[:] = 0
+        self._last_frames.clear()
+        self._expected_obs = None
 
     def add(
         self,
@@ -90,12 +103,14 @@ class FrameReplayBuffer(NStepReplayBuffer):
     ) -> None:
         """As SB3's; observations are (n_envs, n_stack x channels, height, width)."""
         n_channels = self._frame_shape[0]
+        self._notice_resets(obs)
         self._frames[self.n_added % len(self._frames)] = obs[:, -n_channels:]
         self._frames[(self.n_added + 1) % len(self._frames)] = next_obs[:, -n_channels:]
         self.actions[self.pos] = np.asarray(action).reshape(self.n_envs, self.action_dim)
         self.rewards[self.pos] = reward
         self.dones[self.pos] = done
-        self.timeouts[self.pos] = [info.get("TimeLimit.truncated", False) for info in infos]
+        if self.handle_timeout_termination:
+            self.timeouts[self.pos] = [info.get("TimeLimit.truncated", False) for info in infos]
         self.ages[self.pos] = self._next_ages
         for env_index in range(self.n_envs):
             if done[env_index]:
@@ -106,6 +121,7 @@ class FrameReplayBuffer(NStepReplayBuffer):
         self._next_ages = np.where(
             done, 0, np.minimum(self._next_ages + 1, self.n_stack - 1)
         ).astype(np.uint8)
+        self._expected_obs = np.array(next_obs)
         self._move_on()
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
@@ -119,8 +135,7 @@ class FrameReplayBuffer(NStepReplayBuffer):
             return
         row = (self.pos - 1) % self.buffer_size
         for env_index in np.flatnonzero(self.dones[row] == 0):
-            frame = self._frames[self.n_added % len(self._frames), env_index].copy()
-            self._last_frames[row, int(env_index)] = frame
+            self._keep_last_frame(row, int(env_index))
             # As a time limit does it: the value of what would have come is still bootstrapped.
             self.dones[row, env_index] = 1
             self.timeouts[row, env_index] = 1
@@ -181,6 +196,22 @@ class FrameReplayBuffer(NStepReplayBuffer):
         self.full = self.n_added >= self.buffer_size
         self.pos = self.n_added % self.buffer_size
         self._frames[self.n_added % len(self._frames)] = obs[:, -self._frame_shape[0] :]
+        self._expected_obs = np.array(obs)
+
+    def _notice_resets(self, obs: npt.NDArray[Any]) -> None:
+        """Where an env was reset in the middle of an episode, as between two calls of ``learn``."""
+        if self._expected_obs is None:
+            return
+        row = (self.pos - 1) % self.buffer_size
+        differs = (obs != self._expected_obs).reshape(self.n_envs, -1).any(axis=1)
+        for env_index in np.flatnonzero(differs & (self.dones[row] == 0)):
+            self._keep_last_frame(row, int(env_index))
+            self._next_ages[env_index] = 0
+
+    def _keep_last_frame(self, row: int, env_index: int) -> None:
+        """The newest frame, which ended timestep ``row``, before it is written over."""
+        frame = self._frames[self.n_added % len(self._frames), env_index]
+        self._last_frames[row, env_index] = frame.copy()
 
     # -- minibatches ----------------------------------------------------------------------------
 
@@ -217,8 +248,9 @@ class FrameReplayBuffer(NStepReplayBuffer):
         for index in np.flatnonzero(n_missing > 0):
             stacks[index, : n_missing[index]] = 0
         if n_ahead:
-            for index in np.flatnonzero(self.dones[rows, env_indices]):
-                stacks[index, -1] = self._last_frames[int(rows[index]), int(env_indices[index])]
+            for stack, place in zip(stacks, zip(rows, env_indices, strict=True), strict=True):
+                if place in self._last_frames:
+                    stack[-1] = self._last_frames[place]
         return stacks.reshape(len(rows), -1, *self._frame_shape[1:])
 
 
@@ -229,6 +261,21 @@ class _Stacks:
         self._buffer = buffer
         self._n_ahead = n_ahead
 
-    def __getitem__(self, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
-        rows, env_indices = index[:2]
-        return self._buffer._stack_frames(rows, env_indices, self._n_ahead)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of SB3's array: (n_rows, n_envs, n_stack x channels, height, width)."""
+        return (self._buffer.buffer_size, self._buffer.n_envs, *self._buffer.obs_shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        index = index if isinstance(index, tuple) else (index,)
+        if any(part is Ellipsis for part in index[:-1]):
+            return np.asarray(self)[index]
+        n_rows, n_envs = self.shape[:2]
+        rows = np.broadcast_to(np.arange(n_rows)[:, np.newaxis], (n_rows, n_envs))[index[:2]]
+        env_indices = np.broadcast_to(np.arange(n_envs), (n_rows, n_envs))[index[:2]]
+        stacks = self._buffer._stack_frames(rows.ravel(), env_indices.ravel(), self._n_ahead)
+        found = stacks.reshape(*rows.shape, *stacks.shape[1:])
+        return found[(*(slice(None),) * rows.ndim, *index[2:])]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self[:], dtype)

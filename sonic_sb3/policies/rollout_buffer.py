@@ -12,6 +12,8 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
+from sonic_sb3.errors import SettingsError
+
 
 class FrameRolloutBuffer(RolloutBuffer):
     """
@@ -29,6 +31,7 @@ class FrameRolloutBuffer(RolloutBuffer):
     :param action_space: As the policy has it.
     :param n_channels: Of one frame: 1 for grey, 3 for colour.
     :param kwargs: As ``RolloutBuffer`` takes them.
+    :raises SettingsError: Observations are no bytes, as those that ``VecNormalize`` gives.
     """
 
     def __init__(
@@ -40,7 +43,8 @@ class FrameRolloutBuffer(RolloutBuffer):
         n_channels: int = 1,
         **kwargs: Any,
     ) -> None:
-        assert isinstance(observation_space, spaces.Box)
+        if not isinstance(observation_space, spaces.Box) or observation_space.dtype != np.uint8:
+            raise SettingsError(f"expected pictures of uint8 in 0..255, got {observation_space}")
         self.n_channels = n_channels
         self.n_stack = observation_space.shape[0] // n_channels
         super().__init__(buffer_size, observation_space, action_space, **kwargs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import warnings
@@ -188,3 +190,55 @@ def test_import_registers_and_does_nothing_more() -> None:
         "gymnasium.spec('SonicTheHedgehog-Genesis-v0')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("action", [-1, 7, 10**9, None, 1.0, "1", [3, 4], np.array([0.0])])
+def test_what_is_no_action_is_refused_and_leaves_nothing_behind(
+    airstriker: str, action: Any
+) -> None:
+    env = sonic_sb3.make_env(airstriker, sticky_prob=1.0)
+    env.reset(seed=1)
+    env.step(3)
+    with pytest.raises(SettingsError, match="action: expected"):
+        env.step(action)
+    env.step(np.int64(3))
+    env.step(np.array(3))
+    env.step(np.array([3]))
+    env.close()
+
+
+@pytest.mark.parametrize("copy_env", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_goes_on_from_where_it_was_taken(airstriker: str, copy_env: Any) -> None:
+    """As a tree search wants it: copy, look ahead, go back."""
+    env = sonic_sb3.make_env(airstriker, render_mode="rgb_array")
+    env.reset(seed=3)
+    for action in (0, 4, 6):
+        env.step(action)
+    other = copy_env(env)
+    np.testing.assert_array_equal(other.render(), env.render())
+    steps = [env.step(action) for action in (1, 2, 3, 6, 5)]
+    for action, (obs, *outcome) in zip((1, 2, 3, 6, 5), steps, strict=True):
+        again, *other_outcome = other.step(action)
+        np.testing.assert_array_equal(again, obs)
+        assert other_outcome == outcome
+    env.close()
+    other.reset(seed=4)
+    other.step(0)
+    other.close()
+
+
+def test_a_copy_of_a_closed_env_is_closed(airstriker: str) -> None:
+    env = sonic_sb3.make_env(airstriker)
+    env.reset(seed=3)
+    env.close()
+    with pytest.raises(EmulatorError, match="closed"):
+        copy.deepcopy(env).reset()
+
+
+def test_gymnasium_collects_pictures_around_it(airstriker: str) -> None:
+    env = gym.make(airstriker, render_mode="rgb_array_list")
+    env.reset(seed=0)
+    env.step(0)
+    pictures: Any = env.render()
+    assert [picture.shape for picture in pictures] == [(224, 320, 3)] * 2
+    env.close()

@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3 import PPO
+from stable_baselines3.common.monitor import load_results
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
     SubprocVecEnv,
@@ -165,6 +166,9 @@ def test_what_was_refused_does_not_stay(airstriker: str) -> None:
         ([0, 0], r"expected an array \(3,\) of int64, got \(2,\)"),
         (3, r"expected an array \(3,\) of int64, got \(\)"),
         ([0.5, 0, 0], "got .* of float64"),
+        ([np.nan, 0, 0], "got .* of float64"),
+        ([1e30, 0, 0], "got .* of float64"),
+        ([None, 0, 0], "got .* of object"),
     ],
 )
 def test_actions_that_are_none(both: Any, actions: Any, message: str) -> None:
@@ -173,6 +177,7 @@ def test_actions_that_are_none(both: Any, actions: Any, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         ours.step(actions)
     ours.step([0, 6, 0])
+    ours.step(np.array([0.0, 6.0, 0.0], np.float32))  # the same numbers
 
 
 @pytest.mark.parametrize(
@@ -186,6 +191,7 @@ def test_actions_of_several_parts(space: gym.Space[Any], good: Any, bad: Any) ->
     venv = SonicVecEnv([functools.partial(Vector, space)])
     venv.reset()
     assert venv.step([good])[0].tolist() == [[*good, 1]]
+    assert venv.step(np.array([good], np.float32))[0].tolist() == [[*good, 1]]
     with pytest.raises(SettingsError, match="actions: expected"):
         venv.step([bad])
     venv.close()
@@ -311,6 +317,30 @@ def test_other_envs_work_too() -> None:
     venv.close()
 
 
+class ChannelsFirst(gym.Env[Any, Any]):
+    """Pictures that are as SB3 wants them already."""
+
+    observation_space = gym.spaces.Box(0, 255, (3, 8, 12), np.uint8)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return np.arange(3 * 8 * 12).reshape(3, 8, 12).astype(np.uint8), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.reset()[0] + np.uint8(1), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize("n_stack", [1, 2])
+def test_pictures_with_the_channels_first_stay_so(n_stack: int) -> None:
+    ours = SonicVecEnv([ChannelsFirst], n_stack=n_stack)
+    stock: Any = DummyVecEnv([ChannelsFirst])
+    stock = VecFrameStack(stock, 2) if n_stack == 2 else stock
+    assert ours.observation_space == stock.observation_space
+    np.testing.assert_array_equal(ours.reset(), stock.reset())
+    np.testing.assert_array_equal(ours.step([0])[0], stock.step([0])[0])
+    ours.close()
+
+
 class Position(gym.Env[Any, Any]):
     """An env whose observation is a number."""
 
@@ -379,3 +409,14 @@ def test_monitor_records_outside_of_all_rewards(airstriker: str, tmp_path: Any) 
     rows = path.read_text().splitlines()
     assert rows[1].startswith("r,l,t,level,end_reason,game_time_s,action_counts")
     assert len(rows) == 2 + len(episodes)
+
+
+def test_a_folder_to_monitor_in(airstriker: str, tmp_path: Any) -> None:
+    venv = sonic_sb3.make_vec_env(
+        airstriker, 1, seed=0, monitor_file=str(tmp_path), max_episode_steps=2
+    )
+    venv.reset()
+    venv.step([0])
+    venv.step([0])
+    venv.close()
+    assert len(load_results(str(tmp_path))) == 1

@@ -93,6 +93,77 @@ def test_samples_are_sb3s(n_stack: int, n_channels: int, n_steps: int) -> None:
             assert_same(mine, theirs)
 
 
+def test_envs_that_are_reset_in_the_middle_of_an_episode() -> None:
+    """As between two calls of plain SB3's ``learn``: no timestep says that anything ended."""
+    play = Play(4, 1)
+    mine = make(play, 4, 20 * N_ENVS)
+    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
+    for n in range(70):
+        step = play.step()
+        mine.add(*step)
+        theirs.add(*step)
+        if n % 7 == 3:
+            play._begin(n % N_ENVS)
+        if n > 3:
+            assert_same(mine, theirs)
+
+
+def test_a_buffer_that_is_reset_begins_anew() -> None:
+    play = Play(4, 1)
+    mine = make(play, 4, 20 * N_ENVS)
+    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
+    for buffer in (mine, theirs):
+        for _ in range(33):
+            buffer.add(*play.step())
+        buffer.reset()
+    play = Play(4, 1, seed=1)
+    for _ in range(9):
+        step = play.step()
+        mine.add(*step)
+        theirs.add(*step)
+    assert_same(mine, theirs)
+
+
+def test_observations_are_read_like_arrays() -> None:
+    play = Play(4, 1)
+    mine = make(play, 4, 20 * N_ENVS)
+    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
+    for _ in range(33):
+        step = play.step()
+        mine.add(*step)
+        theirs.add(*step)
+    rows, env_indices = np.array([3, 19]), np.array([0, 2])
+    for one, other in [
+        (mine.observations, theirs.observations),
+        (mine.next_observations, theirs.next_observations),
+    ]:
+        assert one.shape == other.shape
+        np.testing.assert_array_equal(np.asarray(one), other)
+        for index in [
+            5,
+            -1,
+            slice(2, 5),
+            (3, 1),
+            (rows, env_indices),
+            (slice(3), 1, 0),
+            ...,
+        ]:
+            np.testing.assert_array_equal(one[index], other[index])
+        np.testing.assert_array_equal(one[..., 0, 2], other[..., 0, 2])
+
+
+def test_timeouts_are_ends_where_one_wants_it_so() -> None:
+    play = Play(4, 1)
+    kwargs: dict[str, Any] = {"n_envs": N_ENVS, "handle_timeout_termination": False}
+    mine = FrameReplayBuffer(60, play.space, ACTIONS, "cpu", n_stack=4, **kwargs)
+    theirs = ReplayBuffer(60, play.space, ACTIONS, "cpu", **kwargs)
+    for _ in range(33):
+        step = play.step()
+        mine.add(*step)
+        theirs.add(*step)
+    assert_same(mine, theirs)
+
+
 def test_memory_is_an_eighth() -> None:
     play = Play(4, 1)
     mine = make(play, 4, 1000 * N_ENVS)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 
+from sonic_sb3.errors import SettingsError
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 
 N_STEPS, N_ENVS, N_STACK = 17, 3, 4
@@ -70,3 +71,9 @@ def test_minibatches_are_those_of_sb3(
 def test_frames_take_a_quarter_of_the_memory() -> None:
     stock, ours = fill_both(1, 0.1)
     assert ours._frames.nbytes < stock.observations.nbytes / N_STACK * 1.2
+
+
+def test_observations_that_are_no_bytes_are_refused() -> None:
+    space = gym.spaces.Box(-10, 10, (N_STACK, 12, 10), np.float32)
+    with pytest.raises(SettingsError, match="expected pictures of uint8"):
+        FrameRolloutBuffer(N_STEPS, space, gym.spaces.Discrete(7), device="cpu")
