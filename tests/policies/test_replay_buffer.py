@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,75 +94,66 @@ def test_samples_are_sb3s(n_stack: int, n_channels: int, n_steps: int) -> None:
             assert_same(mine, theirs)
 
 
+def make_both(play: Play, **kwargs: Any) -> tuple[FrameReplayBuffer, ReplayBuffer]:
+    """Ours and SB3's, of 20 rows."""
+    kwargs = {"n_envs": N_ENVS, **kwargs}
+    mine = FrameReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", n_stack=4, **kwargs)
+    return mine, ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", **kwargs)
+
+
+def fill(buffers: Sequence[ReplayBuffer], play: Play, n_rows: int) -> None:
+    for _ in range(n_rows):
+        transition = play.step()
+        for buffer in buffers:
+            buffer.add(*transition)
+
+
 def test_envs_that_are_reset_in_the_middle_of_an_episode() -> None:
     """As between two calls of plain SB3's ``learn``: no timestep says that anything ended."""
     play = Play(4, 1)
-    mine = make(play, 4, 20 * N_ENVS)
-    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
-    for n in range(70):
-        step = play.step()
-        mine.add(*step)
-        theirs.add(*step)
-        if n % 7 == 3:
-            play._begin(n % N_ENVS)
-        if n > 3:
-            assert_same(mine, theirs)
+    both = make_both(play)
+    for count in range(70):
+        fill(both, play, 1)
+        if count % 7 == 3:
+            play._begin(count % N_ENVS)
+        if count > 3:
+            assert_same(*both)
 
 
 def test_a_buffer_that_is_reset_begins_anew() -> None:
     play = Play(4, 1)
-    mine = make(play, 4, 20 * N_ENVS)
-    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
-    for buffer in (mine, theirs):
-        for _ in range(33):
-            buffer.add(*play.step())
+    both = make_both(play)
+    fill(both, play, 33)
+    for buffer in both:
         buffer.reset()
-    play = Play(4, 1, seed=1)
-    for _ in range(9):
-        step = play.step()
-        mine.add(*step)
-        theirs.add(*step)
-    assert_same(mine, theirs)
+    fill(both, Play(4, 1, seed=1), 9)
+    assert_same(*both)
 
 
-def test_observations_are_read_like_arrays() -> None:
+def test_timeouts_are_ends_where_one_wants_it_so() -> None:
     play = Play(4, 1)
-    mine = make(play, 4, 20 * N_ENVS)
-    theirs = ReplayBuffer(20 * N_ENVS, play.space, ACTIONS, "cpu", N_ENVS)
-    for _ in range(33):
-        step = play.step()
-        mine.add(*step)
-        theirs.add(*step)
-    rows, env_indices = np.array([3, 19]), np.array([0, 2])
+    both = make_both(play, handle_timeout_termination=False)
+    fill(both, play, 33)
+    assert_same(*both)
+
+
+ROWS = (np.array([3, 19]), np.array([0, 2]))
+
+
+@pytest.mark.parametrize(
+    "index", [5, -1, slice(2, 5), (3, 1), ROWS, (slice(3), 1, 0), ..., (..., 0, 2)]
+)
+def test_observations_are_read_like_arrays(index: Any) -> None:
+    play = Play(4, 1)
+    mine, theirs = make_both(play)
+    fill((mine, theirs), play, 33)
     for one, other in [
         (mine.observations, theirs.observations),
         (mine.next_observations, theirs.next_observations),
     ]:
         assert one.shape == other.shape
         np.testing.assert_array_equal(np.asarray(one), other)
-        for index in [
-            5,
-            -1,
-            slice(2, 5),
-            (3, 1),
-            (rows, env_indices),
-            (slice(3), 1, 0),
-            ...,
-        ]:
-            np.testing.assert_array_equal(one[index], other[index])
-        np.testing.assert_array_equal(one[..., 0, 2], other[..., 0, 2])
-
-
-def test_timeouts_are_ends_where_one_wants_it_so() -> None:
-    play = Play(4, 1)
-    kwargs: dict[str, Any] = {"n_envs": N_ENVS, "handle_timeout_termination": False}
-    mine = FrameReplayBuffer(60, play.space, ACTIONS, "cpu", n_stack=4, **kwargs)
-    theirs = ReplayBuffer(60, play.space, ACTIONS, "cpu", **kwargs)
-    for _ in range(33):
-        step = play.step()
-        mine.add(*step)
-        theirs.add(*step)
-    assert_same(mine, theirs)
+        np.testing.assert_array_equal(one[index], other[index])
 
 
 def test_memory_is_an_eighth() -> None:
