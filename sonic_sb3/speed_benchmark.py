@@ -20,6 +20,8 @@ from sonic_sb3.machine import n_usable_cores
 from sonic_sb3.speed_contestants import FRAME_SKIP, PREPARATIONS, Contest, Timings, serve
 
 _SAMPLE_S = 0.1
+# Where the time of a training goes.
+_PARTS = {"env": "its envs", "policy": "the policy's forward passes", "update": "gradient steps"}
 
 
 @dataclass
@@ -154,8 +156,8 @@ def measure(
     :param n_rounds: Rounds of each contestant.
     :param with_training: Also the trainings, which take most of the time.
     :param tell: Gets a line of progress.
-    :returns: Plain data: medians with minimum and maximum, memory, and ratios round by round, to
-        the faster of the stock contestants.
+    :returns: Plain data: medians with minimum and maximum, memory, what limits each training, and
+        ratios round by round, to the faster of the stock contestants.
     """
     names = [n for n in PREPARATIONS if with_training or not n.startswith("train")]
     results: dict[str, Contestant] = {}
@@ -169,6 +171,7 @@ def measure(
     report: dict[str, Any] = {
         "contest": asdict(contest),
         "n_cores": n_cores,
+        "device": _device_name(),
         "n_rounds": n_rounds,
         "raw_frames_per_s": _describe(results["raw"], "frames_per_s"),
         "plain_limit_timesteps_per_s": n_cores * raw / FRAME_SKIP,
@@ -189,9 +192,12 @@ def measure(
             "peak_mb": contestant.peak_mb,
         }
         if name.startswith("train"):
-            entry["seconds"] = {
-                part: contestant.median(f"{part}_s") for part in ("env", "policy", "update")
-            }
+            seconds = {part: contestant.median(f"{part}_s") for part in _PARTS}
+            longest = max(seconds, key=seconds.__getitem__)
+            entry["seconds"] = seconds
+            entry["limit"] = {"part": longest, "share": seconds[longest] / sum(seconds.values())}
+            if "gpu_mb" in contestant.rounds[0]:
+                entry["peak_gpu_mb"] = contestant.bounds("gpu_mb")[1]
         report["contestants"][name] = entry
         if " stock" not in name:
             report["ratios"][name] = _ratio(contestant, best_stock[name.split()[0]])
@@ -199,6 +205,13 @@ def measure(
     shares = [a["timesteps_per_s"] * FRAME_SKIP / n_cores / b["frames_per_s"] for a, b in pairs]
     report["share_of_plain_limit"] = _spread(shares)
     return report
+
+
+def _device_name() -> str:
+    """Where networks run, which SB3 and this package choose alike."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "the processor"
 
 
 def _describe(contestant: Contestant, key: str) -> dict[str, float]:
@@ -223,8 +236,8 @@ def format_report(report: dict[str, Any]) -> str:
     raw = report["raw_frames_per_s"]
     lines = [
         f"{contest['game_id']} {contest['level']}: {contest['n_envs']} envs, {report['n_cores']} "
-        f"cores, network {contest['extractor']}, median of {report['n_rounds']} rounds "
-        "(min .. max)",
+        f"cores, network {contest['extractor']} on {report['device']}, median of "
+        f"{report['n_rounds']} rounds (min .. max)",
         f"  emulator, every frame drawn, on all cores: {raw['median']:,.0f} frames/s per core "
         f"({raw['min']:,.0f} .. {raw['max']:,.0f}); cores x frames / {FRAME_SKIP} = "
         f"{report['plain_limit_timesteps_per_s']:,.0f} timesteps/s",
@@ -239,6 +252,10 @@ def format_report(report: dict[str, Any]) -> str:
         if "seconds" in entry:
             parts = entry["seconds"].items()
             line += "  " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts)
+            limit = entry["limit"]
+            line += f"; limited by {_PARTS[limit['part']]} ({limit['share']:.0%} of its time)"
+        if "peak_gpu_mb" in entry:
+            line += f"; {entry['peak_gpu_mb']:,.0f} MB on the GPU"
         lines.append(line)
     share = report["share_of_plain_limit"]
     lines.append(

@@ -203,7 +203,9 @@ def _prepare_training(
         started_s = time.perf_counter()
         model.learn(n_rollout, callback=callbacks, reset_num_timesteps=False)
         total_s = time.perf_counter() - started_s
+        on_gpu = model.device.type == "cuda"
         return {
+            **({"gpu_mb": torch.cuda.max_memory_allocated() / 1e6} if on_gpu else {}),
             "timesteps_per_s": n_rollout / total_s,
             "env_s": vec_env.busy_s,
             "policy_s": rollouts.duration_s - vec_env.busy_s,

@@ -54,6 +54,18 @@ def test_share_of_the_plain_limit_is_of_the_same_round(report: dict[str, Any]) -
     assert report["share_of_plain_limit"] == pytest.approx({"median": 1.05, "min": 1.0, "max": 1.1})
 
 
+def test_what_limits_a_training_is_told(report: dict[str, Any]) -> None:
+    assert report["contestants"]["train ours"]["limit"] == {"part": "update", "share": 0.5}
+    assert "limited by gradient steps (50% of its time)" in format_report(report)
+    assert "limit" not in report["contestants"]["env ours"]
+
+
+def test_memory_of_a_gpu_is_told_where_there_is_one(report: dict[str, Any]) -> None:
+    assert "GPU" not in format_report(report)
+    report["contestants"]["train ours"]["peak_gpu_mb"] = 1234.5
+    assert "; 1,234 MB on the GPU" in format_report(report)
+
+
 def test_table_and_picture(report: dict[str, Any], tmp_path: Path) -> None:
     table = format_report(report)
     assert "2.75 x stock" in table
