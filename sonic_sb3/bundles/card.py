@@ -43,18 +43,21 @@ class CardFacts:
     notes: str
 
 
-def make_agent_card(facts: CardFacts, levels: Mapping[str, Summary]) -> str:
+def make_agent_card(
+    facts: CardFacts, levels: Mapping[str, Summary], return_stds: Mapping[str, float]
+) -> str:
     """
     Write an agent's card.
 
     :param facts: What it is.
     :param levels: Its evaluation, by level.
+    :param return_stds: Standard deviations of its episodes' returns, by level.
     """
     front = {
         "library_name": "stable-baselines3",
         "tags": [facts.env, *_TAGS],
         **({"license": facts.license} if facts.license else {}),
-        "model-index": [{"name": facts.name, "results": _results(facts.env, levels)}],
+        "model-index": [{"name": facts.name, "results": _results(facts.env, levels, return_stds)}],
     }
     lines = [
         "---",
@@ -112,7 +115,13 @@ def read_front_matter(content: bytes, source: str) -> dict[str, Any]:
     return parse_plain_yaml(parts[1].encode(), source)
 
 
-def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summary]) -> None:
+def check_card(
+    content: bytes,
+    source: str,
+    name: str,
+    levels: Mapping[str, Summary],
+    return_stds: Mapping[str, float],
+) -> None:
     """
     Accept a card whose figures are those of the evaluation.
 
@@ -120,13 +129,19 @@ def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summ
     :param source: What to call it in messages.
     :param name: The bundle's.
     :param levels: The evaluation's summaries, by level.
+    :param return_stds: Standard deviations of its episodes' returns, by level.
     :raises SonicError: It claims something else.
     """
     front = read_front_matter(content, source)
     env = front.get("tags", [None])
     env_id = env[0] if isinstance(env, list) and env else None
-    expected = [{"name": name, "results": _results(str(env_id), levels)}]
-    if front.get("model-index") != expected:
+    # In the first bundles, half of the mean's interval stood behind +/-.
+    half_intervals = {level: _half_interval(summary) for level, summary in levels.items()}
+    honest = [
+        [{"name": name, "results": _results(str(env_id), levels, spreads)}]
+        for spreads in (return_stds, half_intervals)
+    ]
+    if front.get("model-index") not in honest:
         raise BundleError(
             f"{source}: its model-index claims other figures than {name}'s episodes; expected "
             "those of evaluation.json"
@@ -139,26 +154,32 @@ def check_card(content: bytes, source: str, name: str, levels: Mapping[str, Summ
         )
 
 
-def _results(env_id: str, levels: Mapping[str, Summary]) -> list[dict[str, Any]]:
+def _results(
+    env_id: str, levels: Mapping[str, Summary], spreads: Mapping[str, float]
+) -> list[dict[str, Any]]:
     return [
         {
             "task": dict(_TASK),
             "dataset": {"name": f"{env_id} {level}", "type": env_id},
-            "metrics": _metrics(summary),
+            "metrics": _metrics(summary, spreads[level]),
         }
         for level, summary in levels.items()
     ]
 
 
-def _metrics(summary: Summary) -> list[dict[str, Any]]:
+def _half_interval(summary: Summary) -> float:
+    interval = summary.mean_intervals["episode_return"]
+    return (interval[1] - interval[0]) / 2 if interval else 0.0
+
+
+def _metrics(summary: Summary, spread: float) -> list[dict[str, Any]]:
     metrics: list[dict[str, Any]] = []
     if summary.completion_rate is not None:
         metrics.append(_metric("completion_rate", round(summary.completion_rate, 4)))
     for name, digits in (("contest_score", 1), ("completion_time_s", 2), ("score", 1)):
         if name in summary.means:
             metrics.append(_metric(name, round(summary.means[name], digits)))
-    interval = summary.mean_intervals["episode_return"]
-    spread = (interval[1] - interval[0]) / 2 if interval else 0.0
+    # As all cards on the Hub have it: the standard deviation over episodes.
     reward = f"{summary.means['episode_return']:.2f} +/- {spread:.2f}"
     metrics.append(_metric("mean_reward", reward))
     return metrics

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from sonic_sb3.bundles.card import check_card
@@ -37,10 +38,20 @@ class Claims:
 
     def by_level(self) -> dict[str, Summary]:
         """A summary per level, in the order of their first episodes."""
-        levels = dict.fromkeys(episode.level for episode in self.episodes)
+        return {level: summarise(episodes) for level, episodes in self._split().items()}
+
+    def return_stds(self) -> dict[str, float]:
+        """Standard deviation of the episodes' returns, by level."""
         return {
-            level: summarise([e for e in self.episodes if e.level == level]) for level in levels
+            level: float(np.std([episode.episode_return for episode in episodes]))
+            for level, episodes in self._split().items()
         }
+
+    def _split(self) -> dict[str, list[Episode]]:
+        levels: dict[str, list[Episode]] = {}
+        for episode in self.episodes:
+            levels.setdefault(episode.level, []).append(episode)
+        return levels
 
     @property
     def best_episode(self) -> Episode:
@@ -74,7 +85,8 @@ def read_claims(bundle: Bundle) -> Claims:
             f"{source}: the best episode is on {claims.best_episode.level}, the movie on "
             f"{bundle.movie.level}"
         )
-    check_card(bundle.files[CARD], bundle.source(CARD), bundle.index.name, levels)
+    card = bundle.files[CARD]
+    check_card(card, bundle.source(CARD), bundle.index.name, levels, claims.return_stds())
     return claims
 
 

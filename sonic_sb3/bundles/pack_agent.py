@@ -164,7 +164,7 @@ def pack_agent(agent: TrainedAgent, options: PackOptions) -> dict[str, bytes]:
         notes=options.notes,
     )
     files = {
-        CARD: make_agent_card(card, claims.by_level()).encode(),
+        CARD: make_agent_card(card, claims.by_level(), claims.return_stds()).encode(),
         AGENT: _to_yaml(_agent_settings(agent, options.dtype)),
         HYPERPARAMETERS: _to_yaml(_hyperparameters(agent)),
         PROVENANCE: _to_yaml({**agent.provenance, "evaluated_with": describe_machine()}),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from huggingface_hub import ModelCard
 
 from sonic_sb3 import share
+from sonic_sb3.bundles.card import CardFacts, check_card, make_agent_card
 from sonic_sb3.bundles.claims import read_claims
 from sonic_sb3.bundles.contents import open_bundle
+from sonic_sb3.errors import BundleError
+from sonic_sb3.evaluation import Episode, Summary, summarise
 from sonic_sb3.plain_text import printable
 
 
@@ -28,6 +33,34 @@ def test_the_hub_reads_the_figures(bundle_path: Path, tmp_path: Path) -> None:
     )
     assert results["mean_reward"].dataset_type == "PangolinDash-Genesis-v0"
     assert results["mean_reward"].task_type == "reinforcement-learning"
+
+
+FACTS = CardFacts("a", "ppo", "Game-Genesis-v0", 100, None, "float16", None, "")
+
+
+def make_summary(returns: list[float]) -> Summary:
+    facts: Any = {"level": "One", "n_timesteps": 4, "end_reason": "completed", "game_time_s": 1.0}
+    unknown: Any = dict.fromkeys(("is_success", "progress", "contest_score", "x", "y", "score"))
+    return summarise(
+        [
+            Episode(index=k, seed=k, episode_return=value, action_counts=(4,), **facts, **unknown)
+            for k, value in enumerate(returns)
+        ]
+    )
+
+
+def test_behind_the_mean_stands_the_standard_deviation_as_on_the_hub() -> None:
+    levels, stds = {"One": make_summary([1.0, 2.0, 6.0])}, {"One": float(np.std([1.0, 2.0, 6.0]))}
+    card = make_agent_card(FACTS, levels, stds)
+    assert "value: 3.00 +/- 2.16\n" in card
+    check_card(card.encode(), "card", "a", levels, stds)
+    # Half of the mean's interval in the first bundles.
+    low, high = levels["One"].mean_intervals["episode_return"] or (0.0, 0.0)
+    older = card.replace("+/- 2.16", f"+/- {(high - low) / 2:.2f}")
+    assert older != card
+    check_card(older.encode(), "card", "a", levels, stds)
+    with pytest.raises(BundleError, match="claims other figures"):
+        check_card(card.replace("+/- 2.16", "+/- 0.16").encode(), "card", "a", levels, stds)
 
 
 def test_show_tells_the_figures_and_where_they_come_from(bundle_path: Path, capsys: Any) -> None:
