@@ -33,6 +33,7 @@ NAMES = sorted(
         "generalise",
         "precision",
         "sonic",
+        "steady",
         "tuned-a2c",
         "what-mattered",
     ]
