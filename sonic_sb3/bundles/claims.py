@@ -17,6 +17,7 @@ from sonic_sb3.errors import BundleError
 from sonic_sb3.evaluation import MEAN_INTERVAL_METHOD, Episode, Summary, summarise
 
 _EPISODES: TypeAdapter[list[Episode]] = TypeAdapter(list[Episode])
+_TOLERANCE = {"rel_tol": 1e-6, "abs_tol": 1e-9}  # what another version of numpy may round otherwise
 _FACT_KEYS = {"env", "seed", "deterministic", "checkpoint"}
 
 
@@ -163,8 +164,9 @@ def _holds(interval: Any, value: float) -> bool:
         return False
     if not all(type(end) in (int, float) for end in interval):
         return False
-    slack = 1e-6 * abs(value) + 1e-9
-    return bool(interval[0] - slack <= value <= interval[1] + slack)
+    low, high = interval
+    is_an_end = any(math.isclose(end, value, **_TOLERANCE) for end in interval)
+    return is_an_end or bool(low <= value <= high)
 
 
 def _rank(episode: Episode) -> tuple[float, int]:
@@ -185,7 +187,7 @@ def _check_equal(claimed: Any, computed: Any, where: str) -> None:
         for one, other in zip(claimed, computed, strict=True):
             _check_equal(one, other, where)
     elif isinstance(computed, float) and isinstance(claimed, int | float):
-        if not math.isclose(claimed, computed, rel_tol=1e-6, abs_tol=1e-9):
+        if not math.isclose(claimed, computed, **_TOLERANCE):
             raise _wrong_claim(where, claimed, computed)
     elif claimed != computed:
         raise _wrong_claim(where, claimed, computed)

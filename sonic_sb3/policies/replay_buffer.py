@@ -260,6 +260,9 @@ class _Stacks:
     def __init__(self, buffer: FrameReplayBuffer, n_ahead: int) -> None:
         self._buffer = buffer
         self._n_ahead = n_ahead
+        # Made once: minibatches ask for their places again and again.
+        self._rows = np.arange(buffer.buffer_size)[:, np.newaxis]
+        self._env_indices = np.arange(buffer.n_envs)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -270,9 +273,8 @@ class _Stacks:
         index = index if isinstance(index, tuple) else (index,)
         if any(part is Ellipsis for part in index[:-1]):
             return np.asarray(self)[index]
-        n_rows, n_envs = self.shape[:2]
-        rows = np.broadcast_to(np.arange(n_rows)[:, np.newaxis], (n_rows, n_envs))[index[:2]]
-        env_indices = np.broadcast_to(np.arange(n_envs), (n_rows, n_envs))[index[:2]]
+        rows = np.broadcast_to(self._rows, self.shape[:2])[index[:2]]
+        env_indices = np.broadcast_to(self._env_indices, self.shape[:2])[index[:2]]
         stacks = self._buffer._stack_frames(rows.ravel(), env_indices.ravel(), self._n_ahead)
         found = stacks.reshape(*rows.shape, *stacks.shape[1:])
         return found[(*(slice(None),) * rows.ndim, *index[2:])]
