@@ -56,6 +56,16 @@ class Episode:
     score: int | None
     action_counts: tuple[int, ...]
 
+    @property
+    def points(self) -> float:
+        """What episodes are compared by: the contest's points, in games without it the return."""
+        return self.episode_return if self.contest_score is None else self.contest_score
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Higher is better; of equals the first episode, whichever ended first."""
+        return (self.points, -self.index)
+
 
 @dataclass(frozen=True)
 class EvaluationResult:
@@ -110,7 +120,7 @@ def evaluate(
         best: tuple[Episode, bytes] | None = None
         for episode, movie in _play(actor, vec_env, n_episodes, seed, deterministic):
             episodes.append(episode)
-            if best is None or _rank(episode) > _rank(best[0]):
+            if best is None or episode.rank > best[0].rank:
                 best = (episode, movie)
     finally:
         vec_env.close()
@@ -187,12 +197,6 @@ def _make_episode(
         score=info.get("score"),
         action_counts=tuple(info["action_counts"]),
     )
-
-
-def _rank(episode: Episode) -> tuple[float, int]:
-    """Higher is better; of equals the first episode, whichever ended first."""
-    value = episode.contest_score
-    return (episode.episode_return if value is None else value, -episode.index)
 
 
 @dataclass(frozen=True)

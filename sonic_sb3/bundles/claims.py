@@ -57,7 +57,7 @@ class Claims:
     @property
     def best_episode(self) -> Episode:
         """The one that the movie shows: the most points, of equals the first."""
-        return max(self.episodes, key=_rank)
+        return max(self.episodes, key=lambda episode: episode.rank)
 
 
 def read_claims(bundle: Bundle) -> Claims:
@@ -167,11 +167,6 @@ def _holds(interval: Any, value: float) -> bool:
     low, high = interval
     is_an_end = any(math.isclose(end, value, **_TOLERANCE) for end in interval)
     return is_an_end or bool(low <= value <= high)
-
-
-def _rank(episode: Episode) -> tuple[float, int]:
-    value = episode.contest_score
-    return (episode.episode_return if value is None else value, -episode.index)
 
 
 def _check_equal(claimed: Any, computed: Any, where: str) -> None:

@@ -102,7 +102,7 @@ def compare_episodes(claimed: Sequence[Episode], played: Sequence[Episode]) -> t
         return "same", f"all {n} episodes came out as claimed, to the last digit"
     completed = [sum(bool(e.is_success) for e in side) for side in (claimed, played)]
     p_completed = fisher_exact(completed[0], completed[1], n)
-    scores = [np.array([_points(e) for e in side]) for side in (claimed, played)]
+    scores = [np.array([e.points for e in side]) for side in (claimed, played)]
     p_points = permutation_test(scores[0], scores[1])
     note = (
         f"{n_same} of {n} episodes came out as claimed; completed {completed[1]} of {n} "
@@ -146,11 +146,6 @@ def permutation_test(first: Values, second: Values) -> float:
         difference = abs(values[: len(first)].mean() - values[len(first) :].mean())
         n_as_large += bool(difference >= observed - 1e-9)
     return (n_as_large + 1) / (_N_PERMUTATIONS + 1)
-
-
-def _points(episode: Episode) -> float:
-    value = episode.contest_score
-    return episode.episode_return if value is None else value
 
 
 def _verify_movie(bundle: Bundle, claims: Claims) -> tuple[Verdict, str]:
