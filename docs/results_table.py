@@ -13,7 +13,6 @@ ROOT = Path(__file__).parent.parent
 _NOT_REACHED = "not reached"
 
 Number = dict[str, str]
-Numbers = dict[tuple[str, str], Number]
 
 
 def _percent(text: str) -> str:
@@ -32,11 +31,13 @@ def _thousands(text: str) -> str:
     return f"{float(text):,.0f}"
 
 
-# Of each experiment: its arms as the README calls them, and its columns.
+# Of each table: its arms as the README calls them, and its columns. An arm is of the experiment that
+# names the table, if no other is named.
 TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str], str]]]]] = {
     "first-act": (
         {
-            "ppo": "**PPO, `make train`**",
+            "steady/longer": "**PPO, `make train`**: 800,000 timesteps",
+            "ppo": "the same, 600,000 timesteps",
             "tuned": "PPO, `--conf-file tuned-ppo`",
             "jerk": "JERK, remembers what worked",
             "right": "always right",
@@ -77,31 +78,31 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
 }
 
 
-def make_table(experiment: str) -> str:
+def make_table(table: str) -> str:
     """
-    The table of an experiment in Markdown.
+    One of the README's tables in Markdown.
 
-    :param experiment: A key of :data:`TABLES`.
+    :param table: A key of :data:`TABLES`.
     """
-    arms, columns = TABLES[experiment]
-    path = ROOT / "experiments" / experiment / "report" / "numbers.csv"
-    if not path.is_file():
-        return f"Not run yet: `python -m sonic_sb3.experiment run {experiment}`"
-    numbers = _read_numbers(path)
+    arms, columns = TABLES[table]
     lines = [f"| agent | seeds | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
-    for arm, title in arms.items():
-        found = [numbers[arm, m] for m, _ in columns.values() if (arm, m) in numbers]
+    for name, title in arms.items():
+        experiment, arm = name.split("/") if "/" in name else (table, name)
+        numbers = _read_numbers(experiment, arm)
+        found = [numbers[measure] for measure, _ in columns.values() if measure in numbers]
         if not found:
             continue
-        cells = [_cell(numbers.get((arm, m)), show) for m, show in columns.values()]
+        cells = [_cell(numbers.get(measure), show) for measure, show in columns.values()]
         lines.append(f"| {title} | {found[0]['n_seeds']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _read_numbers(path: Path) -> Numbers:
+def _read_numbers(experiment: str, arm: str) -> dict[str, Number]:
+    """What is known of an arm over all its seeds and levels: measure -> row."""
+    path = ROOT / "experiments" / experiment / "report" / "numbers.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if not row["run"] and not row["level"]]
-    return {(row["arm"], row["measure"]): row for row in rows}
+    return {row["measure"]: row for row in rows if row["arm"] == arm}
 
 
 def _cell(number: Number | None, show: Callable[[str], str]) -> str:
@@ -124,9 +125,9 @@ def fill(text: str) -> str:
 
     :param text: The README's.
     """
-    for experiment in TABLES:
-        begin = f"<!-- results of {experiment}: `make results-table` -->"
-        text = replace_table(text, make_table(experiment), begin, "<!-- /results -->")
+    for table in TABLES:
+        begin = f"<!-- results of {table}: `make results-table` -->"
+        text = replace_table(text, make_table(table), begin, "<!-- /results -->")
     return text
 
 
