@@ -31,8 +31,8 @@ def _thousands(text: str) -> str:
     return f"{float(text):,.0f}"
 
 
-# Of each table: its arms as the README calls them, and its columns. An arm without an experiment is of
-# the one that names the table.
+# Of each table: its arms as the README calls them, and its columns. An arm without an experiment
+# is of the one that names the table.
 TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str], str]]]]] = {
     "first-act": (
         {
