@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -39,7 +40,10 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
 
     :param runs: Folder and manifest of each run.
     """
-    from_folders = [_folder_arm(path) for path, _ in runs]
+    from_folders = _without_mixtures(
+        [_folder_arm(path) for path, _ in runs],
+        [str(manifest["settings"].get("algo")) for _, manifest in runs],
+    )
     tried = [
         flatten_settings(manifest) if arm is None else {}
         for arm, (_, manifest) in zip(from_folders, runs, strict=True)
@@ -63,6 +67,16 @@ def name_arms(runs: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[str]:
             for name, arm in zip(names, from_folders, strict=True)
         ]
     )
+
+
+def _without_mixtures(
+    arms: Sequence[tuple[Path, str] | None], algos: Sequence[str]
+) -> list[tuple[Path, str] | None]:
+    """A folder with several algorithms in it was not named after an arm."""
+    algos_of: dict[tuple[Path, str] | None, set[str]] = {}
+    for arm, algo in zip(arms, algos, strict=True):
+        algos_of.setdefault(arm, set()).add(algo)
+    return [arm if len(algos_of[arm]) == 1 else None for arm in arms]
 
 
 def _shortened(names: Sequence[str]) -> list[str]:
@@ -99,9 +113,9 @@ def arm_of_folder(path: Path) -> str | None:
 
 
 def _folder_arm(path: Path) -> tuple[Path, str] | None:
-    """Experiment and arm that the folders' names tell."""
-    absolute = path.absolute()
-    for seed in (absolute, *absolute.parents):
+    """Experiment and arm that the folders' names tell: of ``seed_K`` or ``seed_K/ALGO/GAME_1``."""
+    absolute = Path(os.path.normpath(path.absolute()))
+    for seed in (absolute, *absolute.parents[1:2]):
         if _SEED_FOLDER.fullmatch(seed.name):
             above = seed.parent.parent
             return above.parent if above.name == "results" else above, seed.parent.name
@@ -131,6 +145,11 @@ def differing_settings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         for name in set().union(*runs)
         if len({json.dumps(settings.get(name), default=str) for settings in runs}) > 1
     )
+
+
+def run_of_experiment(path: str) -> str:
+    """``ARM/seed_K/ALGO/GAME_1`` of an experiment's run, wherever the logs are."""
+    return "/".join(Path(path).parts[-4:])
 
 
 def _without_number(run: Path) -> str:

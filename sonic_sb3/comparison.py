@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from sonic_sb3.arm_names import arm_of_folder, name_arms
+from sonic_sb3.algorithm_settings import EnvKwargs
+from sonic_sb3.arm_names import arm_of_folder, name_arms, run_of_experiment
 from sonic_sb3.episode_tables import (
+    UNKNOWN_LEVEL,
     EpisodeTable,
     EvaluationHistory,
     episodes_of_evaluation,
@@ -34,6 +36,7 @@ from sonic_sb3.run_folder import RunFolder, open_run_folder
 
 _MAX_EVALUATION_BYTES = 200_000_000
 _MAX_SECONDS = 1e12
+_MAX_EPISODE_STEPS: int = EnvKwargs.model_fields["max_episode_steps"].default
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class RunRecord:
     :param final: The episodes of the evaluation at the end; ``None`` where there was none.
     :param final_facts: How that evaluation was made.
     :param notes: What was missing or left out, in words.
+    :param is_whole: Its training has ended, and its monitor file tells of it to the end.
     """
 
     path: Path
@@ -63,6 +67,7 @@ class RunRecord:
     final: EpisodeTable | None = None
     final_facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    is_whole: bool = True
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -118,7 +123,8 @@ def load_records(paths: Sequence[Path]) -> list[RunRecord]:
                 "results, or a folder of runs"
             )
         folders.update({folder.resolve(): folder for folder in found})
-    records = without_copies([load_record(folder) for folder in folders.values()])
+    # In the order of their places, so that it does not matter in which order they were named.
+    records = without_copies([load_record(folders[place]) for place in sorted(folders)])
     names = name_arms([(r.path, r.manifest) for r in records])
     named = [replace(r, arm=name) for r, name in zip(records, names, strict=True)]
     return sorted(named, key=_order)
@@ -128,8 +134,8 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
     """
     Count a run once that lies in several folders, as its run folder and compact results do.
 
-    :param records: Runs; of copies the one is kept, with a note, whose folder tells its arm,
-        compact results before run folders, else the first.
+    :param records: Runs; of copies the one is kept, with a note, that goes furthest, of equals the
+        one whose folder tells its arm, compact results before run folders, else the first.
     """
     kept: list[RunRecord] = []
     places: dict[str, list[int]] = {}
@@ -146,7 +152,9 @@ def without_copies(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _merge_copies(first: RunRecord, second: RunRecord) -> RunRecord:
     one, other = (second, first) if _tells(second) > _tells(first) else (first, second)
-    note = f"the same run lies in {one_line(other.path)} too; it counts once"
+    # Seen from the run, so that a report does not depend on where it was asked for.
+    place = os.path.relpath(other.path.resolve(), one.path.resolve())
+    note = f"the same run lies in {one_line(place)} too; it counts once"
     if one.final is None and other.final is not None:
         note += ", with the evaluation that lies there"
         one = replace(one, final=other.final, final_facts=other.final_facts)
@@ -155,9 +163,11 @@ def _merge_copies(first: RunRecord, second: RunRecord) -> RunRecord:
     return replace(one, notes=(*one.notes, note))
 
 
-def _tells(record: RunRecord) -> tuple[bool, bool]:
-    """How much a folder's place tells of what is in it."""
-    return arm_of_folder(record.path) is not None, "results" in record.path.absolute().parts
+def _tells(record: RunRecord) -> tuple[bool, int, bool, bool]:
+    """How far a copy goes, then how much its folder's place tells of what is in it."""
+    has_arm = arm_of_folder(record.path) is not None
+    is_result = "results" in record.path.absolute().parts
+    return "finished_at" in record.manifest, len(record.training), has_arm, is_result
 
 
 def _identity(record: RunRecord) -> str:
@@ -165,7 +175,10 @@ def _identity(record: RunRecord) -> str:
     started_at = record.manifest.get("started_at")
     if started_at is None:
         return str(record.path.resolve())
-    facts = [record.arm, started_at, record.manifest["settings"], record.hyperparameters]
+    settings = dict(record.settings)
+    if isinstance(settings.get("init_run"), str):
+        settings["init_run"] = run_of_experiment(settings["init_run"])  # as in compact results
+    facts = [record.arm, started_at, settings, record.hyperparameters]
     return json.dumps(facts, sort_keys=True, default=str)
 
 
@@ -196,7 +209,7 @@ def load_record(path: Path, arm: str = "") -> RunRecord:
     final, facts = _read_final(folder, notes)
     if len(training) == 0 and final is None and history is None:
         notes.append("the run is empty: neither an episode of training nor an evaluation")
-    return RunRecord(
+    record = RunRecord(
         path=path,
         arm=arm,
         label=_seed_label(manifest) or one_line(path.name),
@@ -208,6 +221,32 @@ def load_record(path: Path, arm: str = "") -> RunRecord:
         final_facts=facts,
         notes=tuple(notes),
     )
+    return record if _knows_all_training(record) else _as_partial(record)
+
+
+def _knows_all_training(record: RunRecord) -> bool:
+    """Whether training has ended and its episodes are known, but for those then under way."""
+    if len(record.training) == 0:
+        return True
+    if "finished_at" not in record.manifest:
+        return False
+    trained = record.manifest.get("n_timesteps_trained")
+    n_envs = record.hyperparameters.get("n_envs", 1)
+    longest = record.env_kwargs.get("max_episode_steps", _MAX_EPISODE_STEPS)
+    if not (isinstance(trained, int) and isinstance(n_envs, int) and isinstance(longest, int)):
+        return True
+    return bool(trained - int(record.training.timesteps[-1]) <= n_envs * longest)
+
+
+def _as_partial(record: RunRecord) -> RunRecord:
+    asked = record.settings.get("n_timesteps")
+    of = f" of {asked:,}" if isinstance(asked, int) else ""
+    seen = f"{int(record.training.timesteps[-1]):,}{of}"
+    note = (
+        "its training has not ended, or its monitor file is cut off: it is known up to timestep "
+        f"{seen}, and beside whole runs of its arm that does not count"
+    )
+    return replace(record, is_whole=False, notes=(*record.notes, note))
 
 
 def group_records(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
@@ -267,8 +306,17 @@ def _run_folders(path: Path) -> Iterator[Path]:
 
 
 def _walk_runs(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders and their files, in order; nothing hidden, and nothing below a manifest."""
-    for folder, names, files in os.walk(path, onerror=_tell_unreadable):
+    """
+    Folders and their files, in order; nothing hidden, and nothing below a manifest. Links to
+    folders are followed, into each folder once.
+    """
+    seen: set[str] = set()
+    for folder, names, files in os.walk(path, onerror=_tell_unreadable, followlinks=True):
+        place = os.path.realpath(folder)
+        if place in seen:
+            names.clear()
+            continue
+        seen.add(place)
         names[:] = sorted(name for name in names if not name.startswith("."))
         if "manifest.json" in files:
             names.clear()
@@ -346,6 +394,10 @@ def _read_final(
         notes.append(f"evaluation.json is damaged and was left out ({one_line(repr(error))})")
         return None, {}
     facts = {k: v for k, v in data.items() if k not in ("summary", "episodes")}
+    if n_unknown := int((table.level == UNKNOWN_LEVEL).sum()):
+        notes.append(
+            f"evaluation.json: {n_unknown} of {len(table)} episodes do not tell their level"
+        )
     for measure, values in table.values.items():
         n_absent = int(np.isnan(values).sum())
         if n_absent:

@@ -32,6 +32,7 @@ _SOURCES = {
     "y": ("y", "y"),
     "n_timesteps": ("l", "n_timesteps"),
 }
+UNKNOWN_LEVEL = "unknown level"
 _TRUTH = {"True": 1.0, "False": 0.0, "": np.nan, "None": np.nan}
 
 
@@ -152,7 +153,7 @@ def episodes_of_evaluation(episodes: Sequence[dict[str, Any]], path: Path) -> Ep
     counts = [episode.get("action_counts") for episode in episodes]
     return EpisodeTable(
         path=path,
-        level=_texts([episode.get("level", "") for episode in episodes], n),
+        level=_texts([episode.get("level") or UNKNOWN_LEVEL for episode in episodes], n),
         end_reason=_texts([episode.get("end_reason", "") for episode in episodes], n),
         values=_present(columns),
         action_counts=_parse_counts([json.dumps(c) for c in counts], n),

@@ -14,6 +14,7 @@ _MAX_BYTES = 250_000
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 20
 _MAX_DIGITS = 100
+_MAX_MERGED = 50
 
 
 # What PyYAML's constructors raise beside its own errors, as of the tagged scalar `!!int ""`.
@@ -30,6 +31,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         super().__init__(text)
         self._n_nodes = 0
         self._depth = 0
+        self._flattened: set[int] = set()  # nodes live as long as the loader
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._n_nodes += 1
@@ -40,15 +42,29 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Called before a mapping is made, and for what it takes in with ``<<``."""
+        if id(node) in self._flattened:
+            return
+        self._flattened.add(id(node))
         seen = set()
-        for key_node, _ in node.value:
-            key = repr(self.construct_object(key_node, deep=True))
-            if key in seen and key != "'<<'":
-                line = node.start_mark.line + 1
-                raise SettingsError(f"expected each key once, key {key} stands twice, line {line}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+        for key_node, value_node in node.value:
+            is_merge = key_node.tag == _MERGE_TAG
+            key = "<<" if is_merge else self.construct_object(key_node, deep=True)
+            line = node.start_mark.line + 1
+            if repr(key) in seen:
+                raise SettingsError(
+                    f"expected each key once, key {key!r} stands twice, line {line}"
+                )
+            seen.add(repr(key))
+            is_list = is_merge and isinstance(value_node, yaml.SequenceNode)
+            if is_list and len(value_node.value) > _MAX_MERGED:
+                raise SettingsError(
+                    f"expected at most {_MAX_MERGED} mappings under <<, line {line}"
+                )
+        super().flatten_mapping(node)
+        if len(node.value) > 2 * _MAX_VALUES:
+            raise SettingsError(_TOO_MUCH)
 
     def construct_scalar(self, node: Any) -> Any:
         # 9:9:9... is a number in base 60, which takes the square of its length to compute.
@@ -56,9 +72,21 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             raise SettingsError(
                 f"expected numbers of at most {_MAX_DIGITS} digits, line {node.start_mark.line + 1}"
             )
-        return super().construct_scalar(node)
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and not value.isascii():
+            value = _joined_surrogates(value, node.start_mark.line + 1)
+        return value
 
 
+def _joined_surrogates(text: str, line: int) -> str:
+    """JSON writes one character as two escapes; YAML gives two halves, which no file can hold."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"expected text, got half a character, line {line}") from error
+
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 _NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TOO_MUCH = f"expected plain YAML of at most {_MAX_VALUES} values, nested at most {_MAX_DEPTH} deep"
 

@@ -16,6 +16,7 @@ from sonic_sb3.algorithm_settings import ALGORITHM_SETTINGS, EnvKwargs
 from sonic_sb3.envs.make import make_env
 from sonic_sb3.errors import SettingsError, SonicError, UnknownNameError
 from sonic_sb3.hyperparams import load_hyperparameters, parse_overrides
+from sonic_sb3.plain_yaml import parse_mapping
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.shipped_files import hyperparams_dir
 
@@ -139,6 +140,9 @@ def test_advantages_of_one_timestep_cannot_be_normalised(
         ("default: {a: 1, a: 2}", "stands twice"),
         ("a: &a [x, x]\nb: &b [*a, *a]\n" + "c: &c [*b, *b]\n" * 1, "expected a key"),
         ("x: " + "[" * 3000, "nested at most 20 deep"),
+        ("a: &a {b: 1}\nc: {<<: [" + "*a, " * 60 + "]}", "at most 50 mappings under <<, line 2"),
+        ("default: {<<: 3}", "expected plain YAML"),
+        (r'default: {policy: "\ud83d"}', "expected text, got half a character, line 1"),
     ],
 )
 def test_unreadable_files(tmp_path: Path, text: str, message: str) -> None:
@@ -155,6 +159,24 @@ def test_a_small_file_that_grows_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(SettingsError, match="at most"):
         load_hyperparameters("ppo", conf_file=path)
+
+
+def test_merged_mappings_that_grow_are_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 {" + ", ".join(f"x{k}: 1" for k in range(50)) + "}"]
+    lines += [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 50)}]}}" for k in range(1, 12)]
+    path = tmp_path / "ppo.yml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(SettingsError, match="at most"):
+        load_hyperparameters("ppo", conf_file=path)
+
+
+def test_mappings_are_merged_as_in_rl_zoo3s_files() -> None:
+    text = (
+        "base: &base {a: 1, b: 2}\nmore: {deep: &deep {<<: *base, b: 3}}\nlast: {<<: *deep, c: 4}"
+    )
+    assert parse_mapping(text, "x")["more"]["deep"] == {"a": 1, "b": 3}
+    assert parse_mapping(text, "x")["last"] == {"a": 1, "b": 3, "c": 4}
+    assert parse_mapping(r'a: "\ud83d\ude00"', "x") == {"a": "😀"}
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

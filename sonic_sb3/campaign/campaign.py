@@ -219,9 +219,8 @@ class Campaign:
         if self.experiment.metric == "completion_time_s":
             return []  # nobody may have completed
         done = [cell for cell in self.cells if cell.state() is State.DONE]
-        return sorted(
-            {cell.plan.arm for cell in done if cell_metric(cell, self.experiment.metric) is None}
-        )
+        having = {c.plan.arm for c in done if cell_metric(c, self.experiment.metric) is not None}
+        return sorted({cell.plan.arm for cell in done} - having)
 
 
 def open_campaign(

@@ -15,12 +15,15 @@ import json
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sonic_sb3.arm_names import run_of_experiment
+from sonic_sb3.episode_tables import episodes_of_evaluation
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.run_folder import RunFolder
 from sonic_sb3.video_size import shrink_video
@@ -28,6 +31,8 @@ from sonic_sb3.video_size import shrink_video
 MONITOR = "0.monitor.csv.gz"
 _MAX_EVALUATION_BYTES = 50_000_000
 _SECONDS_COLUMN = "t"
+# Metrics of experiments that tables of episodes call otherwise.
+_MEASURES = {"completion_rate": "completion", "completion_time_s": "game_time_s"}
 
 
 def compact_files(run: RunFolder, *, with_video: bool = False) -> dict[str, bytes]:
@@ -98,7 +103,7 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(data, dict) or not isinstance(data.get("summary"), dict):
+    if not isinstance(data, dict):
         return None
     episodes = data.get("episodes")
     if not isinstance(episodes, list) or not all(isinstance(e, dict) for e in episodes):
@@ -108,19 +113,17 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
 
 def metric_value(evaluation: Mapping[str, Any], metric: str) -> float | None:
     """
-    One number of an evaluation's summary.
+    A mean over an evaluation's episodes, as reports have it; its summary may be edited.
 
     :param evaluation: As :func:`read_evaluation` gives it.
     :param metric: Its name.
-    :returns: ``None`` where the run lacks it, or has no finite number there.
+    :returns: ``None`` where an episode lacks it, or has no finite number there.
     """
-    summary = evaluation["summary"]
-    means = summary.get("means")
-    value = summary.get(metric)
-    if value is None and isinstance(means, dict):
-        value = means.get(metric)
-    is_number = isinstance(value, int | float) and abs(value) <= sys.float_info.max
-    return float(value) if is_number else None
+    values = episodes_of_evaluation(evaluation["episodes"], Path()).values
+    column = values.get(_MEASURES.get(metric, metric), np.zeros(0))
+    if metric == "completion_time_s" and len(column):
+        column = column[values.get("completion", np.full(len(column), np.nan)) == 1]
+    return float(column.mean()) if len(column) and np.isfinite(column).all() else None
 
 
 def _without_folder(manifest: bytes) -> bytes:
@@ -133,21 +136,16 @@ def _without_folder(manifest: bytes) -> bytes:
             del words[place : place + 2]
         for option in {"-i", "--init-run"} & set(words):
             place = words.index(option) + 1
-            words[place : place + 1] = map(_run_of_experiment, words[place : place + 1])
+            words[place : place + 1] = map(run_of_experiment, words[place : place + 1])
         data["command"] = shlex.join(words)
     if isinstance(data, dict):
         settings, resumed = data.get("settings"), data.get("resumed")
         if isinstance(settings, dict) and isinstance(settings.get("init_run"), str):
-            settings["init_run"] = _run_of_experiment(settings["init_run"])
+            settings["init_run"] = run_of_experiment(settings["init_run"])
         for entry in resumed if isinstance(resumed, list) else ():
             if isinstance(entry, dict):
                 entry.pop("command", None)
     return (json.dumps(data, indent=2) + "\n").encode()
-
-
-def _run_of_experiment(path: str) -> str:
-    """``ARM/seed_K/ALGO/GAME_1``, wherever the logs are."""
-    return "/".join(Path(path).parts[-4:])
 
 
 def _shorten_monitor(text: str) -> str:

@@ -38,7 +38,9 @@ def arm_numbers(arm: str, numbers: Sequence[Number]) -> list[Number]:
     by_measure: dict[tuple[str, str], list[Number]] = {}
     for number in numbers:
         by_measure.setdefault((number.measure, number.level), []).append(number)
-    return [_arm_number(arm, of_runs) for of_runs in by_measure.values()]
+    # A training of which the end is not known must not pull down those that are whole.
+    known = [[n for n in ns if not n.is_partial] or ns for ns in by_measure.values()]
+    return [_arm_number(arm, of_runs) for of_runs in known]
 
 
 def _arm_number(arm: str, numbers: Sequence[Number]) -> Number:

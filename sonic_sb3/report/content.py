@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic_sb3.errors import RunFolderError, SettingsError
+from sonic_sb3.plain_text import printable
 from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers, evaluated_levels
 from sonic_sb3.report.measures import MEASURES, Groups, Number, metric_of
 from sonic_sb3.report.notes import make_notes
@@ -141,4 +142,4 @@ _METHODS = [
 
 def relative(path: Path, folder: Path) -> str:
     """A path as seen from the report's folder, so that both can be moved together."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return printable(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())

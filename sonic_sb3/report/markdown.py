@@ -36,7 +36,7 @@ def render_markdown(content: Content, runs: Sequence[tuple[str, str, str]]) -> s
         "training comes from the monitor files of the runs, what is of the evaluation from their "
         "`evaluation.json`. The runs:"
     )
-    parts.append("\n".join(f"- {_plain(a)}, {_plain(run)}: `{p}`" for a, run, p in runs))
+    parts.append("\n".join(f"- {_plain(a)}, {_plain(run)}: {_code(p)}" for a, run, p in runs))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -59,6 +59,15 @@ def _row(cells: Sequence[str], is_rule: bool = False) -> str:
 def _cell(text: str) -> str:
     value, _, interval = text.partition("\n")
     return _plain(value) + (f" ({_plain(interval)})" if interval else "")
+
+
+def _code(text: str) -> str:
+    """A path; backticks in it must not end the quotation."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    if longest == 0:
+        return f"`{text}`"
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}"
 
 
 def _plain(text: str) -> str:

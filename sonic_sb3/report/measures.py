@@ -120,6 +120,7 @@ class Number:
     :param sources: The files.
     :param level: The level; empty where it is all of them.
     :param n_reached: Of a goal, how many runs got there.
+    :param is_partial: Of a training that is not known to its end.
     """
 
     arm: str
@@ -133,6 +134,7 @@ class Number:
     sources: tuple[Path, ...]
     level: str = ""
     n_reached: int | None = None
+    is_partial: bool = False
 
 
 def metric_of(groups: Groups, wanted: str | None) -> str:

@@ -56,7 +56,7 @@ def _whole_rollouts(arm: str, records: Sequence[RunRecord]) -> list[str]:
     for record in records:
         asked = record.settings.get("n_timesteps")
         trained = record.manifest.get("n_timesteps_trained")
-        if isinstance(asked, int) and isinstance(trained, int) and trained > 1.02 * asked > 0:
+        if isinstance(asked, int) and isinstance(trained, int) and 100 * trained > 102 * asked > 0:
             found.add(f"{trained:,} timesteps for {asked:,}")
     return [f"{arm}: trained in whole rollouts, {', '.join(sorted(found))}."] if found else []
 

@@ -53,6 +53,8 @@ a { color: var(--accent); }
   td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .2rem .8rem; }
   td::before { content: attr(data-label); color: var(--soft); font-weight: 400; text-align: left; }
   td small { white-space: normal; }
+  td, td + td { overflow-wrap: anywhere; }
+  td > span { min-width: 0; }
 }
 """
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"

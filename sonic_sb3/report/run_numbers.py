@@ -104,11 +104,16 @@ def _training_numbers(arm: str, record: RunRecord) -> list[Number]:
         return []
 
     def number(measure: str, value: float, n: int, method: str, *sources: Path) -> Number:
-        return Number(arm, record.label, measure, value, None, 1, n, method, sources or (path,))
+        return Number(
+            arm, record.label, measure, value, None, 1, n, method, sources or (path,),
+            is_partial=not record.is_whole,
+        )  # fmt: skip
 
     numbers = []
     if "completion" in table.values:
         timesteps, minutes, source, method = time_to_goal(record)
+        if not record.is_whole and math.isinf(timesteps):
+            timesteps = minutes = math.nan  # nobody knows yet
         numbers.append(number("timesteps_to_goal", timesteps, len(table), method, source))
         if not math.isnan(minutes):
             # An evaluation knows no time, and when a run waited stands in its manifest.

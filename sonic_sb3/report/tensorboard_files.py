@@ -54,15 +54,16 @@ def write_tensorboard(
     shutil.rmtree(folder, ignore_errors=True)
     names = safe_names(list(groups))
     metrics = _metrics_of(numbers)
+    kinds = _kinds_of_hparams(groups)
     actions = sorted({name for rs in groups.values() for r in rs for name in action_names(r)})
-    overview = [_experiment(groups, metrics), _layout(names, curves, actions)]
+    overview = [_experiment(kinds, metrics), _layout(names, curves, actions)]
     _write(folder / OVERVIEW, [_event(0, 0.0, summary) for summary in overview])
     for arm, records in groups.items():
         labels = safe_names([record.label for record in records])
         for record in records:
             at = folder / names[arm] / labels[record.label]
             own = [n for n in numbers if n.arm == arm and n.run == record.label and not n.level]
-            _write(at, _run_events(arm, record, own))
+            _write(at, _run_events(arm, record, kinds, own))
         bands = [(measure, curve) for measure, curve in curves if curve.arm == arm]
         if bands:
             _write(folder / names[arm] / BAND_RUN, _band_events(bands))
@@ -86,18 +87,23 @@ def _metrics_of(numbers: Sequence[Number]) -> list[str]:
     return [m for m in (*_FINAL, *GOALS, "training_score") if m in used]
 
 
-def _experiment(groups: Groups, metrics: Sequence[str]) -> summary_pb2.Summary:
-    """Which hyperparameters and metrics there are, so that HPARAMS has its columns."""
+def _kinds_of_hparams(groups: Groups) -> dict[str, str]:
+    """Name of a hyperparameter -> its type in HPARAMS, one for all runs: they are sorted by it."""
     settings = [_hparams(arm, r) for arm, records in groups.items() for r in records]
-    infos = []
+    kinds = {}
     for name in sorted({name for of_run in settings for name in of_run}):
         values = [of_run[name] for of_run in settings if name in of_run]
-        kind = "DATA_TYPE_STRING"
+        kinds[name] = "DATA_TYPE_STRING"
         if all(isinstance(v, bool) for v in values):
-            kind = "DATA_TYPE_BOOL"
+            kinds[name] = "DATA_TYPE_BOOL"
         elif all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-            kind = "DATA_TYPE_FLOAT64"
-        infos.append(api_pb2.HParamInfo(name=name, type=kind))
+            kinds[name] = "DATA_TYPE_FLOAT64"
+    return kinds
+
+
+def _experiment(kinds: Mapping[str, str], metrics: Sequence[str]) -> summary_pb2.Summary:
+    """Which hyperparameters and metrics there are, so that HPARAMS has its columns."""
+    infos = [api_pb2.HParamInfo(name=name, type=kind) for name, kind in kinds.items()]
     metric_infos = [
         api_pb2.MetricInfo(
             name=api_pb2.MetricName(tag=f"final/{name}"), display_name=MEASURES[name].label
@@ -184,18 +190,18 @@ def _chart(title: str, tags: Sequence[str]) -> layout_pb2.Chart:
 
 
 def _run_events(
-    arm: str, record: RunRecord, numbers: Sequence[Number]
+    arm: str, record: RunRecord, kinds: Mapping[str, str], numbers: Sequence[Number]
 ) -> Iterator[event_pb2.Event]:
     started_s = record.started_s
     start = plugin_data_pb2.SessionStartInfo(group_name=arm, start_time_secs=started_s)
     for name, value in sorted(_hparams(arm, record).items()):
         field = start.hparams[name]
-        if isinstance(value, bool):
-            field.bool_value = value
-        elif isinstance(value, int | float):
-            field.number_value = value
+        if kinds[name] == "DATA_TYPE_BOOL":
+            field.bool_value = bool(value)
+        elif kinds[name] == "DATA_TYPE_FLOAT64":
+            field.number_value = float(value)
         else:
-            field.string_value = value
+            field.string_value = str(value)
     data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
     yield _event(0, started_s, _hparams_summary(hparams_metadata.SESSION_START_INFO_TAG, data))
     for tag, points in _scalars(arm, record).items():

@@ -67,8 +67,8 @@ def write_run(folder: Path, cell: Cell, **changes: Any) -> RunFolder:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     evaluation = {
         "seed": cell.evaluation_seed,
-        "summary": {"completion_rate": None, "means": {"episode_return": 2.5}},
-        "episodes": [{"level": "Level1"}] * 2,
+        "summary": {"completion_rate": None, "means": {"episode_return": 999}},
+        "episodes": [{"level": "Level1", "episode_return": value} for value in (2, 3)],
     }
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return RunFolder(folder, GAME)
@@ -215,9 +215,17 @@ def test_numbers_of_an_evaluation(tmp_path: Path) -> None:
     write_run(tmp_path / "run", grid(tmp_path)[0])
     evaluation = read_evaluation(tmp_path / "run" / "evaluation.json")
     assert evaluation is not None
-    assert metric_value(evaluation, "episode_return") == 2.5
+    assert metric_value(evaluation, "episode_return") == 2.5, "of the episodes, as reports have it"
     assert metric_value(evaluation, "completion_rate") is None
     assert metric_value(evaluation, "nothing") is None
+    evaluation["episodes"] = [
+        {"is_success": True, "game_time_s": 10.0},
+        {"is_success": False, "game_time_s": 70.0},
+    ]
+    assert metric_value(evaluation, "completion_rate") == 0.5
+    assert metric_value(evaluation, "completion_time_s") == 10.0
+    evaluation["episodes"][0]["is_success"] = None
+    assert metric_value(evaluation, "completion_rate") is None
 
 
 def test_last_words_are_one_harmless_line(tmp_path: Path) -> None:

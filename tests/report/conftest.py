@@ -111,6 +111,7 @@ class RunMaker:
             "settings": settings,
             "hyperparameters": {"learning_rate": 0.001, **(hyperparameters or {})},
             "started_at": f"2026-09-21T14:13:20.{self._n_made:06d}+00:00",  # no two alike
+            "finished_at": "2026-09-21T15:00:00+00:00",
             "rom_sha1": "0" * 40,
             **manifest,
         }
@@ -191,6 +192,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
                 training[-20:],
                 algo="a2c",
                 seed=seed,
+                hyperparameters={"learning_rate": "lin_0.0005"},
             )
         )
     return paths

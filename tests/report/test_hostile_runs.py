@@ -140,7 +140,7 @@ def test_a_copy_beside_its_original_counts_once(make_run: RunMaker) -> None:
     copy = first.with_name("seed_0 copy")
     shutil.copytree(first, copy)
     (record,) = load_records([first, copy])
-    assert record.notes == (f"the same run lies in {copy} too; it counts once",)
+    assert record.notes == ("the same run lies in ../seed_0 copy too; it counts once",)
     change_json(copy / "evaluation.json", lambda data: data["episodes"].pop())
     (record,) = load_records([copy, first])
     assert record.path == first, "whose folder tells the arm"
@@ -244,3 +244,83 @@ def test_what_may_not_be_read_is_said_and_never_skipped(make_run: RunMaker) -> N
             assert "seed_1" in done.stderr
     finally:
         runs[1].chmod(0o755)
+
+
+def test_a_training_that_goes_on_does_not_pull_down_those_that_ended(make_run: RunMaker) -> None:
+    whole = [make_run(f"x/seed_{k}", [FULL] * 120, [FULL], seed=k) for k in range(2)]
+    goes_on = make_run("x/seed_2", [HALF] * 120, seed=2)
+    change_json(goes_on / "manifest.json", lambda data: data.pop("finished_at"))
+    cut = make_run("x/seed_3", [HALF] * 120, [FULL], seed=3, n_timesteps_trained=1_000_000)
+    records = load_records([*whole, goes_on, cut])
+    assert [r.is_whole for r in records] == [True, True, False, False]
+    content = collect(group_records(records), title="T", intro="", metric=None)
+    of_arm = {n.measure: (n.value, n.n_seeds) for n in content.numbers if not n.run}
+    assert of_arm["timesteps_to_goal"] == (9000.0, 2)
+    assert of_arm["last_completion"] == (1.0, 2)
+    assert of_arm["completion"] == (1.0, 3), "an evaluation is whole or not there"
+    goals = [n for n in content.numbers if n.run and n.measure == "timesteps_to_goal"]
+    assert [n.run for n in goals] == ["seed 0", "seed 1"], "of the others nobody knows"
+    assert sum("it is known up to timestep 4,800 of 10,000" in n for n in content.notes) == 2
+    alone = collect(group_records(load_records([goes_on])), title="T", intro="", metric=None)
+    assert {n.measure: n.value for n in alone.numbers if not n.run}["last_completion"] == 0.0
+
+
+def test_of_copies_the_one_that_goes_furthest_counts(make_run: RunMaker) -> None:
+    run = make_run("logs/ENV_1", [HALF] * 3, [HALF])
+    backup = make_run.root / "backup" / "results" / "a" / "seed_0"
+    shutil.copytree(run, backup)
+    lines = (backup / "0.monitor.csv").read_text().splitlines(keepends=True)
+    (backup / "0.monitor.csv").write_text("".join(lines[:-1]))
+    for paths in ([run, backup], [backup, run], [make_run.root]):
+        (record,) = load_records(paths)
+        assert record.path.resolve() == run
+        assert len(record.training) == 3
+
+
+def test_a_fine_tuned_run_and_its_compact_results_are_one(make_run: RunMaker) -> None:
+    run = make_run("s/results/tuned/seed_0", [HALF], [HALF])
+    full = make_run.root / "logs" / "s" / "tuned" / "seed_0" / "ppo" / "ENV_1"
+    shutil.copytree(run, full)
+    start = "joint/seed_0/ppo/ENV_1"
+    for folder, init_run in ((run, start), (full, f"/home/me/logs/{start}")):
+        change_json(
+            folder / "manifest.json",
+            lambda data, init_run=init_run: data["settings"].update(init_run=init_run),
+        )
+    assert len(load_records([run, full])) == 1
+
+
+def test_a_folder_of_several_algorithms_is_no_arm(make_run: RunMaker) -> None:
+    ppo = make_run("logs/seed_0/ppo/ENV_1", [FULL])
+    chance = make_run("logs/seed_0/random/ENV_1", [HALF], algo="random")
+    assert [r.arm for r in load_records([ppo, chance])] == ["ppo", "random"]
+    elsewhere = make_run("seed_1/deep/below/ENV_1", [HALF])
+    assert [r.arm for r in load_records([elsewhere])] == ["ppo"]
+
+
+def test_linked_runs_are_found_once(make_run: RunMaker) -> None:
+    run = make_run("elsewhere/seed_0", [HALF])
+    (make_run.root / "logs").mkdir()
+    (make_run.root / "logs" / "link").symlink_to(run)
+    (make_run.root / "logs" / "round").symlink_to(make_run.root / "logs")
+    assert len(load_records([make_run.root / "logs"])) == 1
+
+
+def test_an_episode_without_a_level_counts_once(make_run: RunMaker) -> None:
+    runs = [make_run(f"x/seed_{k}", [], [HALF, FULL], seed=k) for k in range(2)]
+    for run in runs:
+        change_json(run / "evaluation.json", lambda data: data["episodes"][0].pop("level"))
+    content = collect(group_records(load_records(runs)), title="T", intro="", metric=None)
+    row = dict(zip(content.tables[0].head, content.tables[0].rows[0], strict=True))
+    assert row["n"] == "2 seeds, 4 episodes"
+    assert any("1 of 2 episodes do not tell their level" in note for note in content.notes)
+
+
+def test_places_are_no_markup_and_can_be_written(make_run: RunMaker) -> None:
+    odd = "run`<img src=x>`" + os.fsdecode(b"\xff")
+    run = make_run(odd, [HALF], [HALF])
+    report = make_run.root / "report"
+    assert compare.main([str(run), "-o", str(report)]) == 0
+    assert (
+        "`` ../run`<img src=x>`\N{REPLACEMENT CHARACTER} ``" in (report / "report.md").read_text()
+    )

@@ -93,6 +93,10 @@ def test_hparams_has_a_group_per_arm_and_the_final_numbers(address: str) -> None
     assert found == {"learns": ("ppo", 3), "collapses": ("a2c", 2)}
     metrics = {v["name"]["tag"] for v in groups[0]["metricValues"]}
     assert "final/progress" in metrics
+    # A schedule beside a constant: a table that is sorted by it must not mix texts and numbers.
+    request["colParams"] = [{"hparam": "learning_rate", "order": "ORDER_ASC"}]
+    groups = ask(address, "plugin/hparams/session_groups", request)["sessionGroups"]
+    assert [g["hparams"]["learning_rate"] for g in groups] == ["0.001", "lin_0.0005"]
 
 
 def test_custom_scalars_are_laid_out(address: str) -> None:
