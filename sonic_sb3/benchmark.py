@@ -11,6 +11,8 @@ from pathlib import Path
 from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
 
+_LEAST_ROLLOUT = 8  # four minibatches of two
+
 
 def _make_parser() -> Parser:
     parser = make_parser("benchmark", "Measure envs and training side by side with stock SB3.")
@@ -55,6 +57,11 @@ def _main(argv: Sequence[str] | None) -> int:
     bundled = [game.id for game in catalogue().values() if game.is_bundled]
     games = args.env or ([default_game_id()] if args.quick else bundled)
     rounds, n_steps = (2, 64) if args.quick else (args.rounds, args.n_steps)
+    if not args.no_training and min(args.n_envs) * n_steps < _LEAST_ROLLOUT:
+        raise SettingsError(
+            f"--n-steps: expected at least {_LEAST_ROLLOUT} timesteps a rollout, got "
+            f"{min(args.n_envs)} envs x {n_steps}"
+        )
     reports = []
     for game_id in games:
         find_rom(find_game(game_id).id)
@@ -66,7 +73,8 @@ def _main(argv: Sequence[str] | None) -> int:
             report = measure(contest, rounds, not args.no_training, _tell)
             print(format_report(report), flush=True)
             reports.append(report)
-    write_json(folder / "benchmark.json", {**describe_machine(), "reports": reports})
+            # Each time: the next may take minutes, and be stopped.
+            write_json(folder / "benchmark.json", {**describe_machine(), "reports": reports})
     plot_reports(reports, folder / "benchmark.png")
     print(f"written: {folder / 'benchmark.json'}, {folder / 'benchmark.png'}")
     return 0

@@ -6,8 +6,10 @@ import contextlib
 import ctypes
 import functools
 import gc
+import math
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,11 @@ _MEMORY_LIMITS = (
         _CGROUP / "memory/memory.stat",
     ),
 )
+# Time in each period, and the period, both in microseconds.
+_CPU_QUOTAS = (
+    (_CGROUP / "cpu.max",),
+    (_CGROUP / "cpu/cpu.cfs_quota_us", _CGROUP / "cpu/cpu.cfs_period_us"),
+)
 _FILE_CACHE = ("active_file", "inactive_file")  # counted as used, given back when wanted
 _MAX_THREADS = 8  # the networks here are too small to keep more busy
 # Parameters of glibc's mallopt, and the most that it takes for the second.
@@ -33,10 +40,21 @@ _KEPT_BYTES = 512 * 2**20
 
 
 def n_usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, by its affinity and its control group's share of time."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(n_cores or 1, _quota_cores()))
+
+
+def _quota_cores() -> int:
+    """Cores' worth of time that the control group gives (``docker run --cpus``), rounded up."""
+    for files in _CPU_QUOTAS:
+        try:
+            quota, period = " ".join(path.read_text() for path in files).split()
+            if int(quota) > 0:  # -1, or "max": no limit
+                return math.ceil(int(quota) / int(period))
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return sys.maxsize
 
 
 def default_num_threads() -> int:

@@ -87,7 +87,7 @@ def take_training_snapshot(
         "counters": {name: getattr(model, name) for name in _COUNTERS},
         "policy": _to_plain(model.policy.state_dict()),
         "optimizer": _to_plain(optimizer.state_dict()) if optimizer else None,
-        "random": _read_generators(),
+        "random": _read_generators(model.device),
         "envs": vec_env.get_snapshot(),
         "algorithm": read_algorithm_state(model),
         "episodes": [_to_plain(info) for info in model.ep_info_buffer or []],
@@ -200,7 +200,7 @@ def _restore(model: BaseAlgorithm, callbacks: list[Resumable], snapshot: dict[st
     model.logger.name_to_count.update(snapshot["logger"]["counts"])
     model.logger.name_to_excluded.update(snapshot["logger"]["excluded"])
     # Last, for all of the above may have drawn.
-    _write_generators(snapshot["random"])
+    _write_generators(snapshot["random"], model.device)
 
 
 def _find_envs(env: VecEnv) -> tuple[EpisodeMonitor, SonicVecEnv]:
@@ -214,23 +214,23 @@ def _find_envs(env: VecEnv) -> tuple[EpisodeMonitor, SonicVecEnv]:
     return monitor, env
 
 
-def _read_generators() -> dict[str, Any]:
+def _read_generators(device: torch.device) -> dict[str, Any]:
     state: dict[str, Any] = {
         "python": random.getstate(),
         "numpy": np.random.get_state(),  # noqa: NPY002 - SB3 draws from it
         "torch": torch.get_rng_state().numpy(),
     }
-    if torch.cuda.is_available():
-        state["cuda"] = [one.numpy() for one in torch.cuda.get_rng_state_all()]
+    if device.type == "cuda":  # asking initialises it, and other cards are none of our business
+        state["cuda"] = [torch.cuda.get_rng_state(device).numpy()]
     return state
 
 
-def _write_generators(state: dict[str, Any]) -> None:
+def _write_generators(state: dict[str, Any], device: torch.device) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])  # noqa: NPY002
     torch.set_rng_state(torch.from_numpy(state["torch"]))
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([torch.from_numpy(one) for one in state["cuda"]])
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(torch.from_numpy(state["cuda"][0]), device)
 
 
 def _to_plain(value: Any) -> Any:

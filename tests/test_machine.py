@@ -2,10 +2,25 @@ from __future__ import annotations
 
 import gc
 import weakref
+from pathlib import Path
 
 import pytest
 
-from sonic_sb3.machine import give_back_memory, what_is_there_stays
+from sonic_sb3 import machine
+from sonic_sb3.machine import give_back_memory, n_usable_cores, what_is_there_stays
+
+
+@pytest.mark.parametrize(
+    ("text", "n_cores"),
+    [("max 100000\n", 64), ("-1 100000", 64), ("150000 100000", 2), ("20000 100000", 1), ("", 64)],
+)
+def test_a_control_group_may_give_fewer_cores(
+    text: str, n_cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    monkeypatch.setattr(machine, "_CPU_QUOTAS", ((tmp_path / "cpu.max",),))
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(64)))
+    assert n_usable_cores() == n_cores
 
 
 def test_garbage_collection_is_as_before_afterwards() -> None:

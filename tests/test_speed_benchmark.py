@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sonic_sb3 import speed_benchmark
+from sonic_sb3 import benchmark, speed_benchmark
 from sonic_sb3.speed_benchmark import Contestant, format_report, measure, plot_reports
 from sonic_sb3.speed_contestants import PREPARATIONS, Contest
 
@@ -72,3 +72,11 @@ def test_table_and_picture(report: dict[str, Any], tmp_path: Path) -> None:
     assert "train stock 1 thread" in table
     plot_reports([report], tmp_path / "speed.png")
     assert (tmp_path / "speed.png").stat().st_size > 1000
+
+
+def test_rollouts_too_short_to_train_on_are_refused_before_measuring(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--n-envs", "16", "2", "--n-steps", "3", "-o", str(tmp_path)]
+    assert benchmark.main(options) == 2
+    assert "expected at least 8 timesteps a rollout, got 2 envs x 3" in capsys.readouterr().err

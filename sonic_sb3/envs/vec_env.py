@@ -70,6 +70,7 @@ class SonicVecEnv(VecEnv):
         self.n_workers = min(n_workers or len(env_fns), len(env_fns))
         self._workers: list[WorkerHandle] = []
         self._n_steps_since_snapshot = 0
+        self._early_answers: tuple[list[Any], list[Exception]] | None = None
         try:
             observation_space, action_space = self._start_workers(env_fns, n_stack, reply_timeout_s)
             self._batch = self._share_batch(len(env_fns), observation_space, action_space)
@@ -86,6 +87,7 @@ class SonicVecEnv(VecEnv):
     def reset(self) -> VecEnvObs:
         for worker in self._workers:
             worker.send("reset", self._seeds[worker.rows], self._options[worker.rows])
+        self.waiting, self._early_answers = False, None
         answers, errors = self._receive_all()
         # Without seeds a worker that was asked again would draw another episode.
         self._keep_snapshots(must_succeed=False)
@@ -100,18 +102,20 @@ class SonicVecEnv(VecEnv):
         checked = self._check_actions(np.asarray(actions))
         for worker in self._workers:
             worker.send_step(checked[worker.rows])
+        self._early_answers = None
         self.waiting = True
 
     def step_wait(self) -> VecEnvStepReturn:
         infos: list[dict[str, Any]] = []
         reset_infos: list[dict[str, Any]] = []
-        answers, errors = self._receive_all()
+        answers, errors = self._early_answers or self._receive_all()
+        self._early_answers = None
+        self.waiting = False
         if errors:
             raise errors[0]
         for worker_infos, worker_reset_infos in answers:
             infos.extend(worker_infos)
             reset_infos.extend(worker_reset_infos)
-        self.waiting = False
         self.reset_infos = reset_infos
         batch = self._batch
         for index in np.flatnonzero(batch.dones):
@@ -286,13 +290,25 @@ class SonicVecEnv(VecEnv):
         return batch
 
     def _ask(self, command: str, indices: VecEnvIndices, *args: Any) -> list[Any]:
-        answers = []
-        for index in self._get_indices(indices):
-            index = range(self.num_envs)[index]  # negative indices count from the end
-            worker = next(w for w in self._workers if index in w.env_indices)
-            worker.send(command, index - worker.env_indices.start, *args)
-            answers.append(worker.receive())
-        return answers
+        if self.waiting and self._early_answers is None:
+            self._early_answers = self._receive_all()  # of the step, for `step_wait`
+        # Negative indices count from the end.
+        todo = list(enumerate(range(self.num_envs)[k] for k in self._get_indices(indices)))
+        answers: dict[int, Any] = {}
+        while todo:
+            # As many at once as there are workers that have nothing else to answer.
+            asked: dict[int, WorkerHandle] = {}
+            later = []
+            for place, index in todo:
+                worker = next(w for w in self._workers if index in w.env_indices)
+                if any(worker is busy for busy in asked.values()):
+                    later.append((place, index))
+                else:
+                    worker.send(command, index - worker.env_indices.start, *args)
+                    asked[place] = worker
+            answers |= {place: worker.receive() for place, worker in asked.items()}
+            todo = later
+        return [answers[place] for place in sorted(answers)]
 
 
 def _whole_bounds(space: gym.Space[Any]) -> tuple[Any, Any] | None:

@@ -293,8 +293,9 @@ def _serve(pipe: Connection, group: EnvGroup) -> bool:
 def _send_failure(pipe: Connection, error: Exception) -> None:
     text = "".join(traceback.format_exception(error))
     try:
-        message = pickle.dumps((error, text))
+        packed = pickle.dumps(error)
     except Exception:
-        message = pickle.dumps((None, text))
+        packed = pickle.dumps(None)
+    message = pickle.dumps((packed, text))
     with contextlib.suppress(OSError):  # nobody may be left to be told
         pipe.send_bytes(FAILED + message)

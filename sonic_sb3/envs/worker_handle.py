@@ -225,7 +225,9 @@ class WorkerHandle:
     def _start(self) -> None:
         own_fns = cloudpickle.dumps(list(self.env_fns))
         arguments = (own_fns, self.env_indices.start, self.n_stack, _known_proofs)
-        self._process = WorkerProcess(self.context, arguments)
+        # What is defined in the user's script may need what else happens there, as a registration.
+        imports_main = b"__main__" in own_fns
+        self._process = WorkerProcess(self.context, arguments, imports_main=imports_main)
 
     def _check_open(self) -> None:
         if self._is_closed:

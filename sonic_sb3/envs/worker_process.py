@@ -6,6 +6,8 @@ import contextlib
 import os
 import pickle
 import signal
+import sys
+from collections.abc import Iterator
 from multiprocessing import forkserver, reduction
 from typing import Any
 
@@ -28,17 +30,20 @@ class WorkerProcess:
 
     :param context: Of multiprocessing.
     :param arguments: Of ``run_worker``, after the pipe's two ends.
+    :param imports_main: Run the user's script in it too, as multiprocessing does for what is
+        defined there. It may import torch, which makes a worker seven times as large.
     :raises LostWorkerError: It could not be started.
     """
 
-    def __init__(self, context: Any, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, context: Any, arguments: tuple[Any, ...], *, imports_main: bool) -> None:
         self._pipe, worker_pipe = context.Pipe()
         self._process = context.Process(
             target=run_worker, args=(worker_pipe, self._pipe, *arguments), daemon=True
         )
         _wake_fork_server()
         try:
-            self._process.start()
+            with contextlib.nullcontext() if imports_main else _hidden_main():
+                self._process.start()
         except (EOFError, OSError) as error:
             raise LostWorkerError(f"could not be started ({error!r})") from error
         worker_pipe.close()
@@ -87,8 +92,15 @@ class WorkerProcess:
             raise LostWorkerError(self._describe_death()) from error
         if message[:1] == OK:
             return pickle.loads(message[1:])
-        failure, text = pickle.loads(message[1:])
+        packed, text = pickle.loads(message[1:])
+        try:
+            failure = pickle.loads(packed)
+        except Exception:  # a class whose constructor does not take what its errors keep
+            failure = None
+        if isinstance(failure, SonicError):
+            raise failure
         if isinstance(failure, REFUSALS):
+            failure.add_note(f"in the worker of an env:\n{text}")
             raise failure
         raise WorkerError(f"an env failed in its worker:\n{text}")
 
@@ -109,6 +121,34 @@ class WorkerProcess:
             known = -code in set(signal.Signals)  # real-time signals have no names
             return f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
         return f"died with exit code {code}"
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Let multiprocessing find no script that a new process would have to import."""
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {
+        k: main.__dict__[k] for k in ("__spec__", "__file__") if k in main.__dict__
+    }
+    main.__dict__.update(__spec__=None)
+    main.__dict__.pop("__file__", None)
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+
+
+def _forget_fork_server() -> None:
+    """In a forked process: the server is the parent's child, and says nothing to anybody else."""
+    server: Any = forkserver._forkserver
+    if getattr(server, "_forkserver_pid", None) is not None:
+        with contextlib.suppress(OSError):
+            os.close(server._forkserver_alive_fd)
+        server.__init__()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_fork_server)
 
 
 def _wake_fork_server() -> None:

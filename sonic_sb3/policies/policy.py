@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution
@@ -18,6 +19,7 @@ from sonic_sb3.policies.features import (
     extractor_kwargs,
     with_extractor_named,
 )
+from sonic_sb3.policies.fused_adam import can_be_fused, exchange_plain_states
 from sonic_sb3.policies.precision import DTYPES, settled_precision
 
 
@@ -77,10 +79,11 @@ class SonicPolicy(ActorCriticCnnPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
-        is_adam = issubclass(self.optimizer_class, torch.optim.Adam)
-        if self._runs_fast and is_adam and not self.optimizer_kwargs.get("foreach"):
+        if self._runs_fast and can_be_fused(self.optimizer_class, self.optimizer_kwargs):
             self.optimizer_kwargs = {"fused": True, **self.optimizer_kwargs}
         super()._build(lr_schedule)
+        if self._runs_fast and self.optimizer_kwargs.get("fused"):
+            exchange_plain_states(self.optimizer)
         for module in self.modules():
             if isinstance(module, SeparableConv2d):
                 module.reset_parameters()
@@ -94,6 +97,26 @@ class SonicPolicy(ActorCriticCnnPolicy):
             "precision": self._precision,
             "runs_fast": self._runs_fast,
         }
+
+    def parameters_to_vector(self) -> npt.NDArray[Any]:
+        """All weights in a row, whatever their order in memory; as SB3's."""
+        weights = [weight.detach().reshape(-1) for weight in self.parameters()]
+        vector: npt.NDArray[Any] = torch.cat(weights).cpu().numpy()
+        return vector
+
+    def load_from_vector(self, vector: npt.NDArray[Any]) -> None:
+        """
+        Take weights out of a row.
+
+        :param vector: As :meth:`parameters_to_vector` gives it.
+        """
+        values = torch.as_tensor(vector, dtype=self.dtype, device=self.device)
+        begin = 0
+        with torch.no_grad():  # into the tensors that are there: the optimiser knows their layout
+            for weight in self.parameters():
+                end = begin + weight.numel()
+                weight.copy_(values[begin:end].view(weight.shape))
+                begin = end
 
     def use_precision(self, precision: str) -> None:
         """
@@ -120,7 +143,8 @@ class SonicPolicy(ActorCriticCnnPolicy):
         """(batch, n_stack, height, width) uint8 to (batch, features_dim)."""
         if not self._runs_fast or not isinstance(obs, torch.Tensor):
             return super().extract_features(obs, features_extractor)
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+        kind = obs.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
         images = _channels_last(obs).to(dtype or self.dtype)
         if self.normalize_images:
             images = images.div_(255.0)  # in place: they are a copy

@@ -32,7 +32,8 @@ def _computes_in_bfloat16(device: str | torch.device) -> bool:
     name = str(device)
     if name.startswith("cuda") or (name == "auto" and torch.cuda.is_available()):
         # In hardware since compute capability 8 (Ampere); older cards emulate it.
-        return torch.cuda.get_device_capability()[0] >= 8
+        card = None if name == "auto" else torch.device(name)
+        return torch.cuda.get_device_capability(card)[0] >= 8
     if name not in ("auto", "cpu"):
         return False
     get_capabilities = getattr(torch.cpu, "get_capabilities", dict)  # since torch 2.6

@@ -31,7 +31,8 @@ class FrameRolloutBuffer(RolloutBuffer):
     :param action_space: As the policy has it.
     :param n_channels: Of one frame: 1 for grey, 3 for colour.
     :param kwargs: As ``RolloutBuffer`` takes them.
-    :raises SettingsError: Observations are no bytes, as those that ``VecNormalize`` gives.
+    :raises SettingsError: Observations are no bytes, as those that ``VecNormalize`` gives; also of
+        ``add``, where they are no such stacks.
     """
 
     def __init__(
@@ -67,11 +68,25 @@ class FrameRolloutBuffer(RolloutBuffer):
         log_prob: torch.Tensor,
     ) -> None:
         """As SB3's; ``obs`` is (n_envs, n_stack x n_channels, height, width)."""
-        if self.pos == 0:
-            older = obs[:, : -self.n_channels]
+        older = obs[:, : -self.n_channels]
+        if self.pos > 0:
+            self._check_follows(older, episode_start)
+        else:
             stacks = older.reshape(self.n_envs, -1, self.n_channels, *obs.shape[2:])
             self._frames[: self.n_stack - 1] = np.moveaxis(stacks, 0, 1)
+        self._newer = obs[:, self.n_channels :].copy()
         super().add(obs[:, -self.n_channels :], action, reward, episode_start, value, log_prob)
+
+    def _check_follows(self, older: npt.NDArray[Any], episode_start: npt.NDArray[Any]) -> None:
+        """Other stacks would be put together wrongly, and nobody would see it."""
+        goes_on = np.asarray(episode_start) == 0
+        if not np.array_equal(older[goes_on], self._newer[goes_on]) or older[~goes_on].any():
+            raise SettingsError(
+                f"expected stacks of {self.n_stack} frames of {self.n_channels} channels, each the "
+                "last one without its oldest frame and with a new one, and zeros before an "
+                "episode's first frame, as VecFrameStack makes them; got others, which SB3's own "
+                "RolloutBuffer takes"
+            )
 
     def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
         """Minibatches in a random order, as SB3's."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -249,6 +252,116 @@ def test_closed_envs_say_so(airstriker: str) -> None:
     with pytest.raises(WorkerError, match="closed already"):
         venv.step_wait()
     venv.close()
+
+
+def test_a_question_while_a_step_is_under_way(airstriker: str) -> None:
+    """As DummyVecEnv answers it; SubprocVecEnv takes the step's answer for the question's."""
+    asked, other = (SonicVecEnv(make_env_fns(airstriker), n_workers=2) for _ in range(2))
+    for venv in (asked, other):
+        venv.seed(3)
+        venv.reset()
+        venv.step_async([1, 2, 3])
+    assert asked.get_attr("level") == [asked.get_attr("level", 0)[0]] * N_ENVS
+    for _ in range(2):
+        for ours, theirs in zip(asked.step_wait(), other.step_wait(), strict=True):
+            np.testing.assert_equal(ours, theirs)
+        for venv in (asked, other):
+            venv.step_async([4, 5, 6])
+    for venv in (asked, other):
+        venv.close()
+
+
+class Slow(gym.Wrapper[Any, Any, Any, Any]):
+    """Takes its time to answer."""
+
+    def take(self, seconds: float) -> int:
+        time.sleep(seconds)
+        return os.getpid()
+
+
+class OddError(TypeError):
+    """Can be pickled, and not unpickled."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: {why}")
+
+
+class Refusing(gym.Wrapper[Any, Any, Any, Any]):
+    """Has bugs."""
+
+    def odd(self) -> None:
+        raise OddError("lost", "on purpose")
+
+    def none(self) -> None:
+        nothing: Any = None
+        nothing[0]
+
+
+def test_workers_answer_side_by_side(airstriker: str) -> None:
+    make_slow = [lambda fn=fn: Slow(fn()) for fn in make_env_fns(airstriker) * 2]
+    venv = SonicVecEnv(make_slow, n_workers=3)
+    began_s = time.monotonic()
+    pids = venv.env_method("take", 0.5)
+    assert time.monotonic() - began_s < 2.0, "two rounds of half a second, not six"
+    assert pids == [pid for pid in venv.worker_pids for _ in range(2)]
+    assert venv.env_method("take", 0.0, indices=[5, 0, 5]) == [pids[5], pids[0], pids[5]]
+    venv.close()
+
+
+def test_where_an_env_failed_is_told(airstriker: str) -> None:
+    venv = SonicVecEnv([lambda: Refusing(make_env_fns(airstriker)[0]())])
+    with pytest.raises(WorkerError, match="lost: on purpose"):
+        venv.env_method("odd")
+    with pytest.raises(TypeError, match="not subscriptable") as caught:
+        venv.env_method("none")
+    assert "nothing[0]" in caught.value.__notes__[0]
+    venv.close()
+
+
+SCRIPT = """
+import multiprocessing, sys
+import sonic_sb3
+print("imported")
+{body}
+"""
+# Without a guard, out of standard input; in a forked process, after the fork server began.
+SCRIPTS = {
+    "no guard": "env = sonic_sb3.make_vec_env({game!r}, 2); env.reset(); env.close()",
+    "forked": (
+        "def play():\n"
+        "    env = sonic_sb3.make_vec_env({game!r}, 2); env.reset(); env.close()\n"
+        "play()\n"
+        "child = multiprocessing.get_context('fork').Process(target=play)\n"
+        "child.start(); child.join(); sys.exit(child.exitcode)"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", SCRIPTS.values(), ids=SCRIPTS)
+def test_workers_do_not_run_the_users_script(body: str, airstriker: str) -> None:
+    script = SCRIPT.format(body=body.format(game=airstriker))
+    done = subprocess.run(
+        [sys.executable, "-"], input=script, text=True, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "imported\n"
+    assert "restarted" not in done.stderr
+
+
+def test_what_is_defined_in_a_script_has_what_the_script_did(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import os, gymnasium\n"
+        "from sonic_sb3.envs.vec_env import SonicVecEnv\n"
+        "os.environ['WAS_HERE'] = str(os.getpid())  # as a registration would be\n"
+        "class Mine(gymnasium.Wrapper):\n"
+        "    def where(self): return os.environ['WAS_HERE'] == str(os.getpid())\n"
+        "def make(): return Mine(gymnasium.make('CartPole-v1'))\n"
+        "if __name__ == '__main__':\n"
+        "    env = SonicVecEnv([make]); print(env.env_method('where')); env.close()\n"
+    )
+    done = subprocess.run([sys.executable, str(path)], text=True, capture_output=True, timeout=120)
+    assert done.stdout == "[True]\n", done.stderr
 
 
 def test_waiting_for_what_nobody_asked(airstriker: str) -> None:

@@ -73,6 +73,22 @@ def test_frames_take_a_quarter_of_the_memory() -> None:
     assert ours._frames.nbytes < stock.observations.nbytes / N_STACK * 1.2
 
 
+def test_stacks_of_another_kind_are_refused() -> None:
+    space = gym.spaces.Box(0, 255, (N_STACK * 3, 12, 10), np.uint8)
+    rng = np.random.default_rng(0)
+    for is_start, n_channels in ((False, 1), (True, 3)):
+        buffer = FrameRolloutBuffer(
+            N_STEPS, space, gym.spaces.Discrete(7), n_channels=n_channels, device="cpu"
+        )
+        rest = np.zeros((1, 1)), np.zeros(1), np.array([is_start]), torch.zeros(1), torch.zeros(1)
+        stacks = rng.integers(1, 256, (1, *space.shape), dtype=np.uint8)
+        buffer.add(stacks, *rest)
+        # A colour stack goes on by three channels, and an episode begins with nothing before it.
+        stacks = np.concatenate([stacks[:, 3:], stacks[:, :3]], axis=1)
+        with pytest.raises(SettingsError, match="expected stacks of"):
+            buffer.add(stacks, *rest)
+
+
 def test_observations_that_are_no_bytes_are_refused() -> None:
     space = gym.spaces.Box(-10, 10, (N_STACK, 12, 10), np.float32)
     with pytest.raises(SettingsError, match="expected pictures of uint8"):
