@@ -37,7 +37,7 @@ def _add_task_options(parser: Parser) -> None:
     algorithms = "ppo, a2c, a2c_reuse, ppo_lstm, trpo, dqn or qrdqn"
     add("--algo", default=None, help=f"{algorithms}; or random, right, jerk (default: ppo)")
     add("--env", default=None, help="game, by stable-retro's id (default: the free game)")
-    levels = "levels, or train, test, all (default: the file's)"
+    levels = "levels, or train, test, all (default: the file's, else the game's own)"
     add("--levels", nargs="+", default=None, help=levels)
     add("--env-kwargs", nargs="+", default=[], metavar="K:V", help="arguments of make_env")
     n_timesteps = "timesteps of training (default: the file's)"
