@@ -346,3 +346,28 @@ class Progress(BaseCallback):
         if self._best_progress is not None:
             parts.append(f"best progress {self._best_progress:.0%}")
         return ", ".join(parts)
+
+
+class StopAtBudget(BaseCallback):
+    """
+    Ends training in the middle of a rollout: what is played beyond the budget must not count.
+
+    :param n_timesteps: The budget; with several envs the last timesteps that one step of all of
+        them would exceed are not played.
+    """
+
+    name = "stop_at_budget"
+
+    def __init__(self, n_timesteps: int) -> None:
+        super().__init__()
+        self._n_timesteps = n_timesteps
+
+    def _on_step(self) -> bool:
+        return self.num_timesteps + self.training_env.num_envs <= self._n_timesteps
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """It remembers nothing."""
+        return {}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """It remembers nothing."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import RunFolderError, SettingsError
-from sonic_sb3.summary_table import format_summary
+from sonic_sb3.summary_table import format_summary, unplayed_levels
 
 if TYPE_CHECKING:
     from sonic_sb3.actors import Actor
@@ -114,6 +114,8 @@ def _main(argv: Sequence[str] | None) -> int:
     )
     title = f"{args.run} on {subject.env} {', '.join(subject.levels)}"
     print(format_summary(title, summarise(result.episodes)))
+    if note := unplayed_levels(len(result.episodes), subject.levels):
+        print(note)
     if args.json or subject.folder:
         facts = {
             "env": subject.env,

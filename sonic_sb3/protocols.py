@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.callbacks import BaseCallback
 
 from sonic_sb3.actors import make_actor
 from sonic_sb3.algorithm_settings import EnvKwargs, Hyperparameters, LearningHyperparameters
 from sonic_sb3.atomic_files import write_json
+from sonic_sb3.callbacks import StopAtBudget
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.evaluation import evaluate, summarise
 from sonic_sb3.fine_tuning import hash_weights
@@ -31,31 +31,6 @@ from sonic_sb3.training_job import Output
 CONTEST_TIMESTEPS = 1_000_000
 # What the contest prescribes about the env; everything else is the agent's own affair.
 _CONTEST_ENV = ("frame_skip", "sticky_prob", "noop_max", "max_episode_steps")
-
-
-class StopAtBudget(BaseCallback):
-    """
-    Ends training in the middle of a rollout: what is played beyond the budget must not count.
-
-    :param n_timesteps: The budget; with several envs the last timesteps that one step of all of
-        them would exceed are not played.
-    """
-
-    name = "stop_at_budget"
-
-    def __init__(self, n_timesteps: int) -> None:
-        super().__init__()
-        self._n_timesteps = n_timesteps
-
-    def _on_step(self) -> bool:
-        return self.num_timesteps + self.training_env.num_envs <= self._n_timesteps
-
-    def get_snapshot(self) -> dict[str, Any]:
-        """It remembers nothing."""
-        return {}
-
-    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
-        """It remembers nothing."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sonic_sb3.plain_text import counted
@@ -18,6 +19,18 @@ _LABELS = {
     "game_time_s": ("game seconds", "{:.1f}"),
     "completion_time_s": ("seconds when completed", "{:.1f}"),
 }
+
+
+def unplayed_levels(n_episodes: int, levels: Sequence[str]) -> str | None:
+    """
+    What to say of an evaluation that does not play each level, for episode k plays level k.
+
+    :param n_episodes: Its episodes; 0 for none, which is nobody's mistake.
+    :param levels: The levels that are meant.
+    """
+    if not 0 < n_episodes < len(levels):
+        return None
+    return f"note: {counted(n_episodes, 'episode')} play {n_episodes} of {len(levels)} levels"
 
 
 def format_summary(title: str, summary: Summary) -> str:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
-from sonic_sb3.summary_table import format_summary
+from sonic_sb3.summary_table import format_summary, unplayed_levels
 
 if TYPE_CHECKING:
     from sonic_sb3.algorithm_settings import Hyperparameters
     from sonic_sb3.settings import TrainSettings
 
 
+_LEAST_EVAL_EPISODES = 10
 # Options that a run may go on with: they change nothing in it.
 _WITH_RESUME = ("resume", "progress", "on_full_disk", "verbose")
 
@@ -74,7 +75,8 @@ def _add_schedule_options(parser: Parser) -> None:
     add = parser.add_argument_group("what is judged and kept on the way").add_argument
     eval_freq = "timesteps between evaluations, -1: none"
     add("--eval-freq", type=whole(1, off=-1), default=50_000, help=eval_freq)
-    add("--eval-episodes", type=whole(0), default=10, help="episodes of an evaluation, 0: none")
+    eval_episodes = "episodes of an evaluation, 0: none (default: 10 or more, each level as often)"
+    add("--eval-episodes", type=whole(0), default=None, help=eval_episodes)
     save_freq = "timesteps between checkpoints, -1: none"
     add("--save-freq", type=whole(1, off=-1), default=-1, help=save_freq)
     snapshot_freq = "rollouts between snapshots for --resume (default: about every two minutes)"
@@ -146,7 +148,7 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
             "n_workers": args.n_workers or default_n_workers(hyperparameters.n_envs),
             "device": args.device,
             "eval_freq": args.eval_freq,
-            "eval_episodes": args.eval_episodes,
+            "eval_episodes": _n_eval_episodes(args.eval_episodes, levels),
             "save_freq": args.save_freq,
             "snapshot_freq": args.snapshot_freq,
             "init_run": args.init_run,
@@ -155,7 +157,28 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
         "options",
     )
     find_rom(env_id)
+    _warn_of_one_rollout(hyperparameters)
     return settings, hyperparameters
+
+
+def _warn_of_one_rollout(hyperparameters: Hyperparameters) -> None:
+    """As SB3 counts, the last update is made at the end, where a linear rate is zero."""
+    n_rollout = getattr(hyperparameters, "n_steps", 0) * hyperparameters.n_envs
+    is_linear = "lin_" in str(getattr(hyperparameters, "learning_rate", ""))
+    is_on_policy = hasattr(hyperparameters, "gae_lambda")
+    if is_on_policy and is_linear and hyperparameters.n_timesteps <= n_rollout:
+        print(
+            f"note: one rollout of {n_rollout:,} timesteps is all, and a linear learning_rate is 0 "
+            "at its update: nothing will be learnt; expected more timesteps, or a constant"
+        )
+
+
+def _n_eval_episodes(asked: int | None, levels: Sequence[str]) -> int:
+    if asked is None:
+        return -(-_LEAST_EVAL_EPISODES // len(levels)) * len(levels)
+    if note := unplayed_levels(asked, levels):
+        print(note)
+    return asked
 
 
 def _main(argv: Sequence[str] | None) -> int:

@@ -24,6 +24,7 @@ from sonic_sb3.callbacks import (
     GameStatistics,
     LogRollouts,
     Progress,
+    StopAtBudget,
     TellEnvs,
 )
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
@@ -46,7 +47,12 @@ from sonic_sb3.models import build_model, load_policy_weights, save_model
 from sonic_sb3.plain_text import counted
 from sonic_sb3.plots import plot_learning_curve
 from sonic_sb3.rom_files import find_rom, rom_sha1
-from sonic_sb3.run_folder import RunFolder, command_line, create_run_folder
+from sonic_sb3.run_folder import (
+    RunFolder,
+    command_line,
+    create_run_folder,
+    describe_machine,
+)
 from sonic_sb3.run_records import (
     claim_tensorboard,
     keep_precision,
@@ -68,6 +74,7 @@ from sonic_sb3.training_snapshot import (
 )
 from sonic_sb3.video import record_video
 
+_STOPS_AT_BUDGET = "stops_at_budget"  # in the manifest
 # Of algorithms whose rollouts take a tenth of a second or less.
 _ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100, "random": 20, "right": 20, "jerk": 20}
 
@@ -143,6 +150,8 @@ def resume(
     check_device(settings.device)
     check_stages(hyperparameters)
     check_can_be_built(settings, hyperparameters)
+    if manifest.get(_STOPS_AT_BUDGET) is True and not _stops_at_budget(callbacks):
+        callbacks = [*callbacks, StopAtBudget(settings.n_timesteps)]
     job = Job(settings, hyperparameters, folder, output, callbacks)
     with folder.locked(), stop_signals(), on_full_disk(output.on_full_disk):
         manifest = folder.read_manifest()  # it may have been finished since
@@ -165,10 +174,18 @@ def resume(
         cut_event_files(tensorboard, n_done)
         model = _prepare(job, snapshot is not None, n_done, manifest)
         note = {"at": timestamp(), "n_timesteps": n_done, "command": command_line()}
+        machine = describe_machine()
+        changed = {key: value for key, value in machine.items() if manifest.get(key) != value}
+        note |= changed
         earlier = manifest.get("resumed")
         manifest["resumed"] = [*(earlier if isinstance(earlier, list) else []), note]
         folder.write_manifest(manifest)
         output.tell(f"goes on at timestep {n_done:,} of {settings.n_timesteps:,}")
+        if changed:
+            output.tell(
+                f"the run began with other {', '.join(changed)}: what it learns from here on may "
+                "differ from a run that was never stopped (the manifest tells both)"
+            )
         return _learn_and_evaluate(job, model, manifest, snapshot)
 
 
@@ -177,12 +194,18 @@ def _begin(job: Job, init_model_sha256: str | None) -> tuple[BaseAlgorithm, dict
     model = _prepare(job, appends=False)
     try:
         manifest = {**make_manifest(job, model), "init_model_sha256": init_model_sha256}
+        if _stops_at_budget(job.callbacks):
+            manifest[_STOPS_AT_BUDGET] = True  # whoever resumes it may not know
         job.folder.write_settings(job.output.arguments or {}, job.hyperparameters.written())
         job.folder.write_manifest(manifest)
     except BaseException:
         _close(model)
         raise
     return model, manifest
+
+
+def _stops_at_budget(callbacks: Sequence[Any]) -> bool:
+    return any(isinstance(callback, StopAtBudget) for callback in callbacks)
 
 
 def _close(model: BaseAlgorithm) -> None:
@@ -299,8 +322,9 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         if job.output.shows_progress:
             callbacks.append(Progress())
         n_left = job.settings.n_timesteps - model.num_timesteps
+        n_least = model.n_envs if _stops_at_budget(job.callbacks) else 1
         try:
-            if n_left > 0:
+            if n_left >= n_least:
                 with blaming_numbers(model), what_is_there_stays():
                     model.learn(
                         n_left,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sonic_sb3 import evaluate, train
+from sonic_sb3 import evaluate, train, training
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.protocols import find_deviations, format_result
@@ -61,6 +61,28 @@ def test_contest_protocol(
     (run / f"{GAME}.zip").write_bytes((run / f"{GAME}.zip").read_bytes() + b"x")
     assert evaluate.main(argv) == 2
     assert "was begun with other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at_step", [20, 50])
+def test_resumed_as_it_was_told_it_stays_within_its_budget(
+    at_step: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle, and when all of the odd budget is played that two envs can play."""
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    argv = [str(run), "--protocol", "contest", "--budget", "101", "--levels", "QuarryZone.Act3"]
+    argv += ["-params", "n_steps:24"]
+    with monkeypatch.context() as patch:
+        if at_step == 20:
+            interrupt(patch, at_step=at_step)
+        else:
+            patch.setattr(training, "save_model", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            evaluate.main(argv)
+    level = run / "contest_101_seed0" / "QuarryZone.Act3" / "ppo" / f"{GAME}_1"
+    assert train.main(["--resume", str(level)]) == 0
+    assert json.loads((level / "manifest.json").read_text())["n_timesteps_trained"] == 100
+    assert evaluate.main(argv) == 0
 
 
 def test_nothing_beyond_the_budget_counts(trained: Path, tmp_path: Path, capsys: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sonic_sb3.errors import StudyError
 from sonic_sb3.statistics import bounds_of, mean_interval
 from sonic_sb3.tuning.plan import StudyPlace, no_completed
 from sonic_sb3.tuning.settings import Candidate
+from sonic_sb3.tuning.storage import NoStudyError
 from sonic_sb3.tuning.study import (
     CANDIDATE,
     FAILURE,
@@ -107,7 +109,10 @@ def find_confirmation(study: OpenStudy, place: StudyPlace) -> OpenStudy | None:
         match = _CONFIRMATION.fullmatch(rest)
         if match and other.study_name.startswith(place.name):
             found.append((tuple(int(group) for group in match.groups()), other.study_name))
-    opened = [open_study(place.url, name) for _, name in sorted(found, reverse=True)]
+    opened = []
+    for _, name in sorted(found, reverse=True):
+        with suppress(NoStudyError):  # whoever began it was killed before it was anything
+            opened.append(open_study(place.url, name))
     # One of a study that was deleted, whose name this one has now, says nothing of it.
     identity = study.settings.identity
     confirmations = [one for one in opened if one.settings.identity == identity]

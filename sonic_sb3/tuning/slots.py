@@ -266,6 +266,19 @@ def record_settings(engine: sa.Engine, study_id: int, settings: dict[str, Any]) 
     return recorded
 
 
+def forget_rows(engine: sa.Engine, study_id: int) -> None:
+    """
+    Delete what our tables say of a study.
+
+    :param engine: Of the storage.
+    :param study_id: The study.
+    """
+    with engine.begin() as connection:
+        for table in (_STUDIES, _SLOTS):
+            if sa.inspect(connection).has_table(table.name):
+                connection.execute(sa.delete(table).where(table.c.study_id == study_id))
+
+
 def read_settings_record(engine: sa.Engine, study_id: int) -> dict[str, Any] | None:
     """
     Read a study's settings.

@@ -108,7 +108,7 @@ class Parameter(StrictSettings):
 
     def choice_of(self, value: Any) -> Scalar | None:
         """What would set this value; ``None`` where nothing does."""
-        is_linear = isinstance(value, str) and value.startswith("lin_")
+        is_linear = _is_linear(value)
         if self.schedules is not None:
             value = "linear" if is_linear else "constant"
         if self.kind == "categorical":
@@ -236,7 +236,10 @@ class Space:
                 schedules.append((one.schedules, "lin_" if chosen == "linear" else ""))
                 continue
             for key in one.sets or [name]:
-                set_value(settings, key, copy.deepcopy(one.value_of(chosen)), self.source)
+                value = copy.deepcopy(one.value_of(chosen))
+                if one.kind != "categorical" and _is_linear(get_value(base, key)):
+                    value = f"lin_{value}"  # unless a parameter of the space decides it, below
+                set_value(settings, key, value, self.source)
         for key, prefix in schedules:
             value = get_value(settings, key)
             number = str(value).removeprefix("lin_")
@@ -353,6 +356,10 @@ def _keep_time_limit(settings: dict[str, Any], base: Mapping[str, Any]) -> None:
     if frame_skip != before.frame_skip and isinstance(frame_skip, int) and frame_skip > 0:
         n_frames = before.max_episode_steps * before.frame_skip
         settings["env_kwargs"]["max_episode_steps"] = max(1, n_frames // frame_skip)
+
+
+def _is_linear(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("lin_")
 
 
 def get_value(tree: Any, key: str) -> Any:

@@ -27,7 +27,13 @@ from sonic_sb3.tuning.settings import (
     check_same_study,
     read_study_settings,
 )
-from sonic_sb3.tuning.slots import Lease, SlotTable, read_settings_record, record_settings
+from sonic_sb3.tuning.slots import (
+    Lease,
+    SlotTable,
+    forget_rows,
+    read_settings_record,
+    record_settings,
+)
 from sonic_sb3.tuning.storage import NoStudyError, open_storage, show_url
 
 GRACE_S = 300.0
@@ -165,6 +171,8 @@ def create_or_join(
     storage = open_storage(url)
     try:
         study_id = storage.create_new_study([StudyDirection.MAXIMIZE], name)
+        # SQLite gives a new study the number of one that was deleted, whose rows would be its own.
+        forget_rows(storage.engine, study_id)
     except DuplicatedStudyError:
         study_id = storage.get_study_id_from_name(name)
     recorded = read_settings_record(storage.engine, study_id)

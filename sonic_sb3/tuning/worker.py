@@ -15,11 +15,12 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonic_sb3.errors import SonicError, StudyError
+from sonic_sb3.errors import CannotWriteError, SonicError, StudyError
 from sonic_sb3.machine import give_back_memory
 from sonic_sb3.stop_signals import StoppedBySignal, stop_signals
 
@@ -150,7 +151,12 @@ class _Worker:
         new = self._study.trials()[self._order.first_new_trial :]
         finished = [t for t in new if t.state.is_finished()]
         last = finished[-MAX_FAILURES:]
-        if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):
+        if len(last) < MAX_FAILURES or any(t.state != TrialState.FAIL for t in last):
+            return
+        # Bad points fail in seconds and are drawn anew, while good ones take their minutes.
+        longest = max((t.duration for t in last if t.duration), default=timedelta())
+        begun = [t.datetime_start for t in new if t.state == TrialState.RUNNING]
+        if not any(at is not None and datetime.now() - at > 2 * longest for at in begun):
             raise StudyError(
                 f"the last {MAX_FAILURES} trials failed, the last one for: "
                 f"{last[-1].user_attrs.get(FAILURE)}; repair that and start the same command again"
@@ -180,6 +186,10 @@ class _Worker:
             value = self._make_run(lease, trial).run()
         except optuna.TrialPruned:
             self._tell(lease, trial, None, TrialState.PRUNED)
+        except CannotWriteError:
+            # Nor is a full disk. All workers end, and what is saved stays.
+            self._study.slots.give_back(lease)
+            raise
         except (*STORAGE_ERRORS, EOFError, ConnectionError):
             # The database or a process went away, which is not the trial's fault: this worker ends
             # and another one goes on with it.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sonic_sb3.tuning.slots import SlotTable, read_settings_record, record_settings
+from sonic_sb3.tuning.slots import SlotTable, forget_rows, read_settings_record, record_settings
 from sonic_sb3.tuning.storage import open_storage, parse_storage_url
 
 
@@ -47,6 +47,17 @@ def test_a_slot_has_one_owner(engine: sa.Engine, study_id: int) -> None:
     assert slots.read()[0].is_finished
     assert slots.claim("d", 2) is None
     assert SlotTable(engine, study_id + 1, 1000.0).claim("d", 1) is not None, "studies do not mix"
+
+
+def test_a_deleted_studys_rows_are_not_the_next_ones(engine: sa.Engine, study_id: int) -> None:
+    slots = SlotTable(engine, study_id, 1000.0)
+    record_settings(engine, study_id, {"seed": 1})
+    lease = slots.claim("a", 1)
+    assert lease is not None
+    slots.finish(lease)
+    forget_rows(engine, study_id)  # as whoever makes a new study of that number does
+    assert read_settings_record(engine, study_id) is None
+    assert slots.claim("b", 1) is not None
 
 
 def test_a_silent_owner_loses_its_slot(engine: sa.Engine, study_id: int) -> None:

@@ -186,6 +186,16 @@ def test_constant_means_constant_also_over_a_linear_base() -> None:
     assert space.make("ppo", {"schedule": "linear"}, base).learning_rate == "lin_0.0005"
 
 
+def test_a_linear_base_stays_linear_where_no_schedule_is_searched() -> None:
+    base = BASE | {"learning_rate": "lin_0.0005"}
+    space = check_space({"learning_rate": LEARNING_RATE}, "s", "ppo", base)
+    assert space.point_of(base) == {"learning_rate": 0.0005}
+    assert space.make("ppo", {"learning_rate": 0.0005}, base).learning_rate == "lin_0.0005"
+    choices = {"kind": "categorical", "choices": [0.0003, "lin_0.0003"]}
+    space = check_space({"learning_rate": choices}, "s", "ppo", base)
+    assert space.make("ppo", {"learning_rate": 0.0003}, base).learning_rate == 0.0003
+
+
 def test_two_parameters_of_one_key_are_refused() -> None:
     data = {"learning_rate": LEARNING_RATE, "rate": LEARNING_RATE | {"sets": "learning_rate"}}
     with pytest.raises(SettingsError, match="expected learning_rate once, learning_rate sets it"):
