@@ -31,13 +31,14 @@ from sonic_sb3.policies import (
     SonicQRDQNPolicy,
     SonicRecurrentPolicy,
 )
+from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 from sonic_sb3.reusing_a2c import ReusingA2C
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.scripts import RandomScript, RightScript, Script, ScriptedAlgorithm
 from sonic_sb3.settings import TrainSettings
-from sonic_sb3.weights_file import align_moments, read_weights
+from sonic_sb3.weights_file import read_weights
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "ppo": stable_baselines3.PPO,

@@ -37,9 +37,9 @@ from sonic_sb3.errors import RunFolderError, SonicError
 from sonic_sb3.finite_numbers import check_outputs
 from sonic_sb3.full_disk import write_patiently
 from sonic_sb3.plain_data import load_data, save_data
+from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.replay_files import ReplayFiles
 from sonic_sb3.run_folder import RunFolder
-from sonic_sb3.weights_file import align_moments
 
 _FORMAT = 2
 _S_BETWEEN_SNAPSHOTS = 5.0

@@ -62,21 +62,6 @@ def read_weights(
     return read
 
 
-def align_moments(optimizer: torch.optim.Optimizer) -> None:
-    """
-    Lay an optimiser's moments out in memory as their weights lie.
-
-    A fused optimiser walks through both in the order of memory, so with channels-last weights and
-    moments that were read back channels first it would pair the wrong numbers.
-
-    :param optimizer: After ``load_state_dict``.
-    """
-    for weight, state in optimizer.state.items():
-        for key, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
-                state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-
-
 def _load(content: bytes, max_bytes: int, device: Any) -> Any:
     """Read what ``torch.save`` wrote, in its format of archives, without unpickling objects."""
     with open_archive(content, max_bytes, _MAX_INNER_ENTRIES) as archive:

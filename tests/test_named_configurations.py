@@ -113,13 +113,16 @@ class Pictures(gym.Env[Any, Any]):
 
     def reset(self, **kwargs: Any) -> Any:
         super().reset(**kwargs)
+        self._stack = np.zeros((4, 36, 36), np.uint8)
         return self._draw(), {}
 
     def step(self, action: Any) -> Any:
         return self._draw(), float(action == 1), False, False, {}
 
     def _draw(self) -> Any:
-        return self.np_random.integers(0, 256, (4, 36, 36), np.uint8)
+        frame = self.np_random.integers(0, 256, (1, 36, 36), np.uint8)
+        self._stack = np.concatenate([self._stack[1:], frame])
+        return self._stack
 
 
 def make_pictures() -> DummyVecEnv:

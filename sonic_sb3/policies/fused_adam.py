@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 
-from sonic_sb3.weights_file import align_moments
-
 # Choices of a user's own that leave no room for a fused step, or have made it already.
 _OWN_CHOICES = frozenset({"foreach", "fused", "differentiable"})
 
@@ -34,6 +32,21 @@ def exchange_plain_states(optimizer: torch.optim.Optimizer) -> None:
     """
     optimizer.register_state_dict_post_hook(_to_plain)
     optimizer.register_load_state_dict_post_hook(_settle)
+
+
+def align_moments(optimizer: torch.optim.Optimizer) -> None:
+    """
+    Lay an optimiser's moments out in memory as their weights lie.
+
+    A fused optimiser walks through both in the order of memory, so with channels-last weights and
+    moments that were read back channels first it would pair the wrong numbers.
+
+    :param optimizer: After ``load_state_dict``.
+    """
+    for weight, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _to_plain(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:

@@ -269,9 +269,12 @@ def test_many_questions_and_no_steps_do_not_pile_up(airstriker: str) -> None:
 
 
 def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
+    """Of one that defines its env, which its workers therefore import."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from sonic_sb3 import make_vec_env\nmake_vec_env('Airstriker-Genesis-v0', n_envs=1)\n"
+        "import sonic_sb3\n"
+        "from sonic_sb3.envs.vec_env import SonicVecEnv\n"
+        "SonicVecEnv([lambda: sonic_sb3.make_env('Airstriker-Genesis-v0')])\n"
     )
     result = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=200, check=False

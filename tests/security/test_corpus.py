@@ -35,11 +35,11 @@ from sonic_sb3.pickle_scan import check_tuples
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.plain_json import parse_json
 from sonic_sb3.plain_yaml import parse_mapping
+from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.rom_files import find_rom, state_path
 from sonic_sb3.run_folder import open_run_folder
 from sonic_sb3.runs import load_run
 from sonic_sb3.strange_files import open_archive, read_entry, read_file, unpack_gzip
-from sonic_sb3.weights_file import align_moments
 from tests.chaos.run_folders import GAME, make_policy, make_run_folder, save_policy
 
 
