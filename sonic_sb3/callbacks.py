@@ -258,14 +258,10 @@ class Evaluations(BaseCallback):
         self.history.append((self.num_timesteps, episodes))
         self._log(episodes)
         self._write_history()
-        value = self._mean_value(episodes)
+        value = float(np.mean([episode.points for episode in episodes]))
         if value > self.best_value:
             self.best_value = value
             save_model(self.model, self._folder.best_model)
-
-    def _mean_value(self, episodes: list[Episode]) -> float:
-        scores = [e.contest_score for e in episodes if e.contest_score is not None]
-        return float(np.mean(scores or [e.episode_return for e in episodes]))
 
     def _log(self, episodes: list[Episode]) -> None:
         facts: dict[str, list[Any]] = {

@@ -134,13 +134,14 @@ def _read_settings(args: argparse.Namespace) -> tuple[TrainSettings, Hyperparame
     stage_levels = [resolve_levels(env_id, stage.levels) for stage in hyperparameters.stages]
     if stage_levels and args.levels:
         raise SettingsError("--levels: expected none, for each stage of the file has its own")
-    levels = resolve_levels(env_id, args.levels or hyperparameters.env_kwargs.level)
+    asked_levels = resolve_levels(env_id, args.levels or hyperparameters.env_kwargs.level)
+    levels = stage_levels[-1] if stage_levels else asked_levels  # on which it is evaluated, too
     settings = validate(
         TrainSettings,
         {
             "algo": algo,
             "env": env_id,
-            "levels": stage_levels[-1] if stage_levels else levels,
+            "levels": levels,
             "stage_levels": stage_levels,
             "n_timesteps": hyperparameters.n_timesteps,
             "seed": draw_seed() if args.seed is None else args.seed,
