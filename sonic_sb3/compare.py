@@ -13,7 +13,7 @@ from sonic_sb3.errors import SettingsError
 from sonic_sb3.plain_text import printable
 
 if TYPE_CHECKING:
-    from sonic_sb3.comparison import RunRecord
+    from sonic_sb3.compared_runs import RunRecord
     from sonic_sb3.report.content import Content
 
 
@@ -61,7 +61,8 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _load(words: Sequence[str]) -> list[RunRecord]:
     """Runs as named on the command line; those without a name share out their own."""
-    from sonic_sb3.comparison import load_records, without_copies
+    from sonic_sb3.comparison import load_records
+    from sonic_sb3.run_copies import without_copies
 
     unnamed = [_find(word) for word in words if _split(word) is None]
     records = load_records(unnamed) if unnamed else []

@@ -8,7 +8,6 @@ from typing import Any
 
 import sb3_contrib
 import stable_baselines3
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import recursive_getattr
@@ -31,7 +30,6 @@ from sonic_sb3.policies import (
     SonicQRDQNPolicy,
     SonicRecurrentPolicy,
 )
-from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.policies.replay_buffer import FrameReplayBuffer
 from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 from sonic_sb3.reusing_a2c import ReusingA2C
@@ -203,9 +201,6 @@ def load_weights(model: BaseAlgorithm, path: Path) -> None:
     """
     modules = {name: recursive_getattr(model, name) for name in model.get_parameters()}
     model.set_parameters(read_weights(path, modules, model.device), device=model.device)
-    for module in modules.values():
-        if isinstance(module, torch.optim.Optimizer):
-            align_moments(module)
 
 
 def load_policy_weights(policy: BasePolicy, path: Path) -> None:

@@ -37,7 +37,6 @@ from sonic_sb3.errors import RunFolderError, SonicError
 from sonic_sb3.finite_numbers import check_outputs
 from sonic_sb3.full_disk import write_patiently
 from sonic_sb3.plain_data import load_data, save_data
-from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.replay_files import ReplayFiles
 from sonic_sb3.run_folder import RunFolder
 
@@ -187,7 +186,6 @@ def _restore(model: BaseAlgorithm, callbacks: list[Resumable], snapshot: dict[st
     optimizer = find_optimizer(model)
     if optimizer is not None:
         optimizer.load_state_dict(_to_torch(snapshot["optimizer"]))
-        align_moments(optimizer)
     vec_env.set_snapshot(snapshot["envs"])
     monitor.set_snapshot(snapshot["monitor"])
     write_algorithm_state(model, snapshot["algorithm"])

@@ -47,6 +47,8 @@ LAYERS = [
     ["envs"],
     ["policies"],
     ["run_folder"],
+    ["compared_runs"],
+    ["run_copies"],
     ["comparison"],
     ["report"],
     [

@@ -34,21 +34,6 @@ def exchange_plain_states(optimizer: torch.optim.Optimizer) -> None:
     optimizer.register_load_state_dict_post_hook(_settle)
 
 
-def align_moments(optimizer: torch.optim.Optimizer) -> None:
-    """
-    Lay an optimiser's moments out in memory as their weights lie.
-
-    A fused optimiser walks through both in the order of memory, so with channels-last weights and
-    moments that were read back channels first it would pair the wrong numbers.
-
-    :param optimizer: After ``load_state_dict``.
-    """
-    for weight, state in optimizer.state.items():
-        for key, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
-                state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-
-
 def _to_plain(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
     state = {
         index: {k: v.contiguous() if isinstance(v, torch.Tensor) else v for k, v in of_one.items()}
@@ -59,9 +44,12 @@ def _to_plain(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> d
 
 
 def _settle(optimizer: torch.optim.Optimizer) -> None:
+    """Mark it as fused again, and lay out moments as weights: it pairs them in memory's order."""
     for group in optimizer.param_groups:
         group["fused"] = True
     for weight, state in optimizer.state.items():
         if isinstance(state.get("step"), torch.Tensor):  # a fused step wants it beside the weight
             state["step"] = state["step"].to(device=weight.device, dtype=torch.float32)
-    align_moments(optimizer)
+        for key, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)

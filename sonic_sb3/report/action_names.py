@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sonic_sb3.action_sets import action_names as names_of_set
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.errors import SonicError
 
 

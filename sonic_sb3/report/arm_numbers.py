@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.report.measures import GOALS, METRICS, SHARES, Groups, Number
 from sonic_sb3.report.run_numbers import mean_of
 from sonic_sb3.seed_statistics import (

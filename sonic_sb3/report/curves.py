@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.episode_tables import Column, EpisodeTable
 from sonic_sb3.report.measures import Groups
 from sonic_sb3.seed_statistics import band

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.arm_numbers import common_levels, score_matrix

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.seed_statistics import Interval
 

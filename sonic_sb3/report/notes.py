@@ -7,7 +7,7 @@ from typing import Any
 
 from sonic_sb3.algorithm_settings import EnvKwargs
 from sonic_sb3.arm_names import differing_settings, flatten_settings
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.plain_text import one_line
 from sonic_sb3.report.arm_numbers import common_levels, evaluated_levels
 from sonic_sb3.report.measures import Groups

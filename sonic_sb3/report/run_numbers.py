@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic_sb3.comparison import RunRecord, resume_times
+from sonic_sb3.compared_runs import RunRecord, resume_times
 from sonic_sb3.episode_tables import Column, EpisodeTable
 from sonic_sb3.games import catalogue
 from sonic_sb3.report.action_names import known_action_names, side_of

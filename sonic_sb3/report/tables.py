@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sonic_sb3.arm_names import differing_settings, flatten_settings, shown_setting
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.plain_text import counted
 from sonic_sb3.report.arm_numbers import evaluated_levels
 from sonic_sb3.report.measures import (

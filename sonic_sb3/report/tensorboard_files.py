@@ -24,7 +24,7 @@ from tensorboard.util import tensor_util
 
 from sonic_sb3.arm_names import flatten_settings
 from sonic_sb3.atomic_files import replacing
-from sonic_sb3.comparison import RunRecord
+from sonic_sb3.compared_runs import RunRecord
 from sonic_sb3.episode_tables import Column
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.curves import Curve, action_mix, running_mean

@@ -21,6 +21,7 @@ from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.plain_yaml import read_yaml
 from sonic_sb3.shipped_files import search_dir
 from sonic_sb3.strict_settings import Number, Positive, StrictSettings, validate
+from sonic_sb3.tuning.nested_keys import get_value, set_value
 
 Scalar = str | bool | int | float | None
 Point = dict[str, Scalar]
@@ -360,55 +361,3 @@ def _keep_time_limit(settings: dict[str, Any], base: Mapping[str, Any]) -> None:
 
 def _is_linear(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("lin_")
-
-
-def get_value(tree: Any, key: str) -> Any:
-    """
-    Read ``a.b.0.c`` out of nested mappings and lists; ``None`` where it is not there.
-
-    :param tree: Mappings and lists.
-    :param key: Where to look.
-    """
-    for part in key.split("."):
-        if isinstance(tree, Mapping):
-            tree = tree.get(part)
-        elif isinstance(tree, list | tuple) and part.isdigit() and int(part) < len(tree):
-            tree = tree[int(part)]
-        else:
-            return None
-    return tree
-
-
-def set_value(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
-    """
-    Write ``a.b.0.c`` into nested mappings and lists; mappings are made where they are missing.
-
-    :param tree: Changed in place.
-    :param key: Where to write.
-    :param value: What to write.
-    :param source: For messages.
-    :raises SettingsError: A list is shorter, or a scalar is in the way.
-    """
-    node: Any = tree
-    parts = key.split(".")
-    for index, part in enumerate(parts):
-        is_last = index == len(parts) - 1
-        if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
-                raise SettingsError(
-                    f"{source}: {key}: expected a number below {len(node)} in place of {part!r}, "
-                    f"for {'.'.join(parts[:index])} is a list of {len(node)}"
-                )
-            place: Any = int(part)
-        elif isinstance(node, dict):
-            place = part
-            if not is_last:
-                node.setdefault(part, {})
-        else:
-            raise SettingsError(f"{source}: {key}: {'.'.join(parts[:index])} has no parts")
-        if is_last:
-            node[place] = value
-            return
-        if isinstance(node[place], tuple):
-            node[place] = list(node[place])
-        node = node[place]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sonic_sb3.comparison import group_records, load_record, load_records
+from sonic_sb3.compared_runs import load_record
+from sonic_sb3.comparison import group_records, load_records
 from sonic_sb3.errors import SettingsError, UnknownNameError
 from sonic_sb3.report.action_names import action_names
 from sonic_sb3.report.arm_numbers import aggregate_numbers, arm_numbers, common_levels, score_matrix

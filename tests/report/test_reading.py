@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sonic_sb3.arm_names import name_arms
-from sonic_sb3.comparison import group_records, load_record, load_records
+from sonic_sb3.compared_runs import load_record
+from sonic_sb3.comparison import group_records, load_records
 from sonic_sb3.episode_tables import episodes_of_monitor, without_pauses
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.monitor_files import read_monitor_rows

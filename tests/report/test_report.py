@@ -13,12 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonic_sb3.comparison import (
-    group_records,
-    load_record,
-    load_records,
-    with_distinct_labels,
-)
+from sonic_sb3.compared_runs import load_record
+from sonic_sb3.comparison import group_records, load_records, with_distinct_labels
 from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.report import write_report
 from sonic_sb3.report.content import Content, check_groups, collect

@@ -35,7 +35,6 @@ from sonic_sb3.pickle_scan import check_tuples
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.plain_json import parse_json
 from sonic_sb3.plain_yaml import parse_mapping
-from sonic_sb3.policies.fused_adam import align_moments
 from sonic_sb3.rom_files import find_rom, state_path
 from sonic_sb3.run_folder import open_run_folder
 from sonic_sb3.runs import load_run
@@ -312,7 +311,6 @@ def test_moments_lie_as_their_weights() -> None:
         for key, value in moments.items():
             moments[key] = value.contiguous().clone(memory_format=torch.contiguous_format)
     policy.optimizer.load_state_dict(state)
-    align_moments(policy.optimizer)
     strides = [(w.stride(), s["exp_avg"].stride()) for w, s in policy.optimizer.state.items()]
     assert all(one == other for one, other in strides)
     assert any(len(one) == 4 and one[1] == 1 for one, _ in strides), "channels last"

@@ -12,7 +12,8 @@ import yaml
 from sonic_sb3.errors import SettingsError, SonicError
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.shipped_files import search_dir
-from sonic_sb3.tuning.space import check_space, default_space, get_value, load_space, set_value
+from sonic_sb3.tuning.nested_keys import get_value, set_value
+from sonic_sb3.tuning.space import check_space, default_space, load_space
 
 BASE = load_hyperparameters("ppo", conf_file="borghi-fast").written()
 LEARNING_RATE = {"kind": "float", "low": 1e-5, "high": 1e-3, "log": True}
