@@ -139,6 +139,9 @@ class Hyperparameters(StrictSettings):
                 f"n_timesteps: expected the sum of the stages' timesteps, {n_timesteps}, "
                 f"got {self.n_timesteps}"
             )
+        parts = [self.env_kwargs, *(stage.env_kwargs for stage in self.stages)]
+        if self.stages and any(part.level is not None for part in parts):
+            raise ValueError("env_kwargs.level: expected none, each of the stages has its levels")
         return self
 
     def algorithm_kwargs(self) -> dict[str, Any]:

@@ -215,6 +215,9 @@ class JerkScript(Script):
 
         :raises ValueError: They are not what :meth:`get_extra_state` gave.
         """
+        now = self.get_extra_state()
+        if any((one.dtype, one.ndim) != (now[k].dtype, 1) for k, one in state.items()):
+            raise ValueError("expected rows of the types that a script saves")
         n_actions, n_returns = state["n_actions"].tolist(), state["n_returns"].tolist()
         all_actions, all_returns = state["actions"].tolist(), state["returns"].tolist()
         if (

@@ -31,14 +31,17 @@ def _main(argv: Sequence[str] | None) -> int:
     levels = resolve_levels(game_id, args.level)
     if len(levels) > 1:
         raise SettingsError(f"--level: expected one level, {args.level} is {', '.join(levels)}")
+    movie = None if args.record is None else Path(args.record)
+    if movie is not None and not movie.parent.is_dir():
+        raise SettingsError(f"--record: expected a folder that is there, got {movie.parent}")
     play = KeyboardPlay(game_id, levels[0], args.scale)
     print(HELP, flush=True)
     try:
         info = play.run(args.frames)
-        if args.record:
-            play.save_movie(Path(args.record))
     finally:
         play.close()
+        if movie is not None:  # whatever ended the game
+            play.save_movie(movie)
     print(", ".join(f"{name} {value}" for name, value in info.items()))
     return 0
 

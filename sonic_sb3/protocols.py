@@ -93,6 +93,8 @@ def plan_contest(
         entry = run.hyperparameters.written()
         entry.pop("stages", None)  # a curriculum is for other levels
         hyperparameters = override_hyperparameters(settings.algo, entry, changes, "options")
+    if hyperparameters.stages:
+        raise SettingsError("stages: expected none, an agent learns on each level by itself")
     if budget < hyperparameters.n_envs:
         raise SettingsError(
             f"--budget: expected at least a timestep for each of {hyperparameters.n_envs} envs, "

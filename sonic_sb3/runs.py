@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Run:
             path = self.folder.model
         elif checkpoint == "best":
             path = self.folder.best_model
-        elif checkpoint.isdigit():
+        elif re.fullmatch("[0-9]{1,18}", checkpoint):
             path = self.folder.checkpoint(int(checkpoint))
         else:
             raise RunFolderError(

@@ -63,6 +63,25 @@ def test_command_plays_and_tells_how(airstriker: str, capsys: Any) -> None:
     assert play.main(["--env", airstriker, "--level", "Level7"]) == 2
 
 
+@pytest.mark.usefixtures("no_screen")
+def test_what_was_played_is_kept_however_the_game_ends(
+    airstriker: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--env", airstriker, "--scale", "1", "--record"]
+    assert play.main([*common, str(tmp_path / "nowhere" / "x.npy")]) == 2
+    assert "--record: expected a folder that is there" in capsys.readouterr().err
+    shown = KeyboardPlay._show
+
+    def show(self: KeyboardPlay, screen: Any) -> None:
+        shown(self, screen)
+        if len(self.pressed_frames) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(KeyboardPlay, "_show", show)
+    assert play.main([*common, str(tmp_path / "x.npy")]) == 130
+    assert np.load(tmp_path / "x.npy", allow_pickle=False).shape == (7, len(BUTTONS))
+
+
 @pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs Debian's xvfb (apt install xvfb)")
 def test_it_opens_a_real_window(airstriker: str) -> None:
     command = ["xvfb-run", "-a", sys.executable, "-m", "sonic_sb3.play", "--env", airstriker]

@@ -145,6 +145,14 @@ def test_full_budget_is_called_the_contests() -> None:
         (["--protocol", "duel"], "invalid choice: 'duel'"),
         (["--protocol", "contest", "--budget", "0"], "--budget: expected a whole"),
         (["--protocol", "contest", "-params", "gama:1"], "did you mean 'gamma'"),
+        (
+            [
+                *["--protocol", "contest", "--budget", "40", "-params"],
+                "stages:[{levels: CanopyZone.Act1, n_timesteps: 40}]",
+            ],
+            "stages: expected none",
+        ),
+        (["--protocol", "contest", "--checkpoint", "²"], "or a number of timesteps"),
         (["--protocol", "contest", "--levels", "Moon.Act1"], "unknown level"),
         (["--protocol", "contest", "--checkpoint", "best"], "no model best_model.zip"),
         (["-params", "gamma:1"], "expected --protocol contest"),

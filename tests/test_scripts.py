@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 
 from sonic_sb3.action_sets import find_actions
@@ -141,6 +142,11 @@ def test_memory_is_saved_and_strange_memories_are_refused() -> None:
         memory = dict(script.get_extra_state())
         memory[key] = memory[key].new_tensor(value)
         with pytest.raises(ValueError, match="expected sequences"):
+            other.set_extra_state(memory)
+    for key, kind in (("actions", "float64"), ("actions", "bool"), ("returns", "complex128")):
+        memory = dict(script.get_extra_state())
+        memory[key] = memory[key].to(getattr(torch, kind))
+        with pytest.raises(ValueError, match="of the types"):
             other.set_extra_state(memory)
 
 

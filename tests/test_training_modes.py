@@ -214,6 +214,12 @@ def test_stages_are_counted_in_timesteps(tmp_path: Path) -> None:
         ({"n_timesteps": 100}, [], "n_timesteps: expected the sum of the stages' timesteps, 128"),
         ({}, ["-n", "64"], "expected the sum of the stages' timesteps"),
         ({}, ["--levels", "CanopyZone.Act1"], "--levels: expected none"),
+        ({}, ["--env-kwargs", "level:CanopyZone.Act1"], "env_kwargs.level: expected none"),
+        (
+            {"stages": [STAGES[0], {**STAGES[1], "env_kwargs": {"level": "QuarryZone.Act1"}}]},
+            [],
+            "env_kwargs.level: expected none",
+        ),
         ({"stages": [{**STAGES[0], "n_timesteps": 128, "levels": "X"}]}, [], "unknown level"),
         ({"stages": [{**STAGES[0], "step": 1}]}, [], "unknown key 'step'"),
         (

@@ -109,6 +109,7 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
         self._generator = np.random.default_rng()
         self._outcomes: dict[str, list[bool]] = {level: [] for level in levels}
         self._turn = 0
+        self._level_under_way: str | None = None  # of an episode that has begun and not ended
 
     def weights(self) -> list[float]:
         """The probability of each level, in the order of ``levels``."""
@@ -123,16 +124,21 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
         if seed is not None:
             self._generator = np.random.default_rng([seed, 0x1E7E1])
             self._turn = 0
-        if not options or "level" not in options:
+            self._outcomes = {level: [] for level in self.levels}
+        elif self._level_under_way is not None:  # cut short from outside, by a time limit
+            self._remember(self._level_under_way, is_success=False)
+        self._level_under_way = None
+        if not options or options.get("level") is None:
             options = {**(options or {}), "level": self.levels[self._draw()]}
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)
-        if (terminated or truncated) and info["level"] in self._outcomes:
-            outcomes = self._outcomes[info["level"]]
-            outcomes.append(bool(info.get("is_success", False)))
-            del outcomes[: -self.N_REMEMBERED]
+        if terminated or truncated:
+            self._remember(info["level"], bool(info.get("is_success", False)))
+            self._level_under_way = None
+        elif self._level_under_way is None:
+            self._level_under_way = self.get_wrapper_attr("level")
         return obs, float(reward), terminated, truncated, info
 
     def get_snapshot(self) -> dict[str, Any]:
@@ -141,13 +147,21 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
             "generator": self._generator.bit_generator.state,
             "turn": self._turn,
             "outcomes": {level: list(outcomes) for level, outcomes in self._outcomes.items()},
+            "level_under_way": self._level_under_way,
         }
 
     def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put them back."""
         self._generator.bit_generator.state = snapshot["generator"]
-        self._turn = snapshot.get("turn", 0)  # a run begun before there were any
+        # A run of an earlier version knew neither turns nor what is under way.
+        self._turn = snapshot.get("turn", 0)
+        self._level_under_way = snapshot.get("level_under_way")
         self._outcomes = {level: list(outcomes) for level, outcomes in snapshot["outcomes"].items()}
+
+    def _remember(self, level: str, is_success: bool) -> None:
+        if level in self._outcomes:
+            self._outcomes[level].append(is_success)
+            del self._outcomes[level][: -self.N_REMEMBERED]
 
     def _draw(self) -> int:
         if self.how == "in_turn":

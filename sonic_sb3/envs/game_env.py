@@ -123,8 +123,9 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         :param options: ``{"level": name}`` changes the level.
         """
         super().reset(seed=seed)
-        if options and options.get("level", self.level) != self.level:
-            self.emulator.load_level(_only_level(self.game.id, options["level"]))
+        level = (options or {}).get("level")
+        if level is not None and level != self.level:
+            self.emulator.load_level(_only_level(self.game.id, level))
         self.emulator.reset()
         self.n_frames = 0
         if self._input_movie is not None:

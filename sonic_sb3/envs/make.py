@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,6 +80,8 @@ def make_env(
     check_frame_size(frame_width, frame_height)  # before the emulator shrinks to it
     if max_episode_steps < 1:
         raise SettingsError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
+    if not math.isfinite(reward_scale):
+        raise SettingsError(f"reward_scale: expected a finite number, got {reward_scale}")
     is_pinned = level_draw == "pinned"
     game_env = GameEnv(
         game_id,

@@ -103,6 +103,7 @@ class GrayShift(gym.ObservationWrapper[Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         if seed is not None:
             self._generator = np.random.default_rng([seed, 0x6A4])
+            self._shift = 0
         return super().reset(seed=seed, options=options)
 
     def begin_rollout(self) -> None:

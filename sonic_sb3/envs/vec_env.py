@@ -65,6 +65,8 @@ class SonicVecEnv(VecEnv):
             raise SettingsError("expected at least one env, got none")
         if n_workers is not None and n_workers < 1:
             raise SettingsError(f"n_workers: expected at least 1, got {n_workers}")
+        if n_stack < 1:
+            raise SettingsError(f"frame_stack: expected at least 1, got {n_stack}")
         self.waiting = False
         self.closed = False
         self.n_workers = min(n_workers or len(env_fns), len(env_fns))
@@ -367,8 +369,10 @@ def make_vec_env(
     :raises SonicError: As :func:`sonic_sb3.make_env`.
     """
     find_rom(game_id)
-    if "level" in env_kwargs and levels is None:
-        levels = env_kwargs.pop("level")
+    level = env_kwargs.pop("level", None)
+    if level is not None and levels is not None:
+        raise SettingsError(f"expected levels or level, got both: {levels!r} and {level!r}")
+    levels = level if levels is None else levels
     names = resolve_levels(
         game_id, levels if levels is None or isinstance(levels, str) else [*levels]
     )

@@ -18,7 +18,7 @@ def get_value(tree: Any, key: str) -> Any:
     for part in key.split("."):
         if isinstance(tree, Mapping):
             tree = tree.get(part)
-        elif isinstance(tree, list | tuple) and part.isdigit() and int(part) < len(tree):
+        elif isinstance(tree, list | tuple) and part.isdecimal() and int(part) < len(tree):
             tree = tree[int(part)]
         else:
             return None
@@ -40,7 +40,7 @@ def set_value(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
         if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
+            if not part.isdecimal() or int(part) >= len(node):
                 raise SettingsError(
                     f"{source}: {key}: expected a number below {len(node)} in place of {part!r}, "
                     f"for {'.'.join(parts[:index])} is a list of {len(node)}"

@@ -113,3 +113,31 @@ def test_goes_on_from_a_snapshot() -> None:
 def test_unknown_ways_are_named() -> None:
     with pytest.raises(UnknownNameError, match="'unsolvd': did you mean 'unsolved'"):
         LevelDraw(OneStepLevels(), LEVELS, "unsolvd")
+
+
+def test_a_seed_begins_anew() -> None:
+    env = LevelDraw(OneStepLevels(), LEVELS, "unsolved")
+    env.reset(seed=5)
+    first = play(env, 20)
+    env.reset(seed=5)
+    assert play(env, 20) == first
+
+
+def test_episodes_cut_short_from_outside_are_failures() -> None:
+    class Endless(OneStepLevels):
+        def step(self, action: Any) -> Any:
+            return np.zeros((2, 2, 1), np.uint8), 0.0, False, False, {}
+
+    draw = LevelDraw(Endless(), ["easy"], "unsolved")
+    env = gym.wrappers.TimeLimit(draw, 3)
+    for _ in range(4):
+        env.reset()
+        for _ in range(3):
+            env.step(0)
+    assert draw._outcomes == {"easy": [False] * 3}, "the fourth has not been left yet"
+
+
+def test_no_level_asked_for_is_one_drawn() -> None:
+    env = LevelDraw(OneStepLevels(), ["hard"], "uniform")
+    env.reset(options={"level": None})
+    assert env.unwrapped.level == "hard"

@@ -116,6 +116,8 @@ def test_shifts_depend_on_the_seed_alone_and_survive_snapshots() -> None:
     restore_snapshot(other, snapshot)
     assert shift_of(other) == first[-1]
     assert shifts(other, 30) == shifts(env, 30)
+    env.reset(seed=3)
+    assert shift_of(env) == 0, "a seed begins anew"
 
 
 def test_a_shift_out_of_range_is_refused() -> None:

@@ -388,6 +388,13 @@ def test_no_envs_and_no_workers_are_refused() -> None:
         SonicVecEnv([])
     with pytest.raises(SettingsError, match="n_workers: expected at least 1, got -1"):
         SonicVecEnv([Vector], n_workers=-1)
+    with pytest.raises(SettingsError, match="frame_stack: expected at least 1, got 0"):
+        SonicVecEnv([Vector], n_stack=0)
+
+
+def test_levels_are_given_once(airstriker: str) -> None:
+    with pytest.raises(SettingsError, match="expected levels or level, got both"):
+        sonic_sb3.make_vec_env(airstriker, levels="Level1", level="Level1")
 
 
 def test_fewer_envs_than_levels_play_them_in_turn() -> None:
