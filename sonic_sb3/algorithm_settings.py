@@ -71,6 +71,7 @@ class EnvKwargs(StrictSettings):
     grayscale_obs: bool = True
     crop_top_px: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=160)] = 0
     gray_shift: Annotated[int, BeforeValidator(not_bool), Field(ge=0, le=255)] = 0
+    retry_prob: Fraction | None = None
     fast_emulator: bool = True
 
     @property
@@ -80,7 +81,7 @@ class EnvKwargs(StrictSettings):
 
     def of_an_evaluation(self) -> dict[str, Any]:
         """What was written, without what is for training alone; levels are planned elsewhere."""
-        of_training = ("level", "level_draw", "gray_shift")
+        of_training = ("level", "level_draw", "gray_shift", "retry_prob")
         return {key: value for key, value in self.written().items() if key not in of_training}
 
 
@@ -362,9 +363,11 @@ class ScriptHyperparameters(Hyperparameters):
     """Of agents that only ever do one thing (``random``, ``right``)."""
 
     @model_validator(mode="after")
-    def _check_no_stages(self) -> Self:
+    def _check_nothing_is_learned(self) -> Self:
         if self.stages:
             raise ValueError("stages: expected none, a script learns nothing from level to level")
+        if self.env_kwargs.retry_prob:
+            raise ValueError("env_kwargs.retry_prob: expected none, a script practises nothing")
         return self
 
 

@@ -87,6 +87,8 @@ def episodes_of_monitor(rows: MonitorRows) -> tuple[EpisodeTable, int]:
     """
     Columns of a monitor file as numbers.
 
+    Retries count as timesteps, and are no episodes: they begin in the middle of a level.
+
     :param rows: As read.
     :returns: The episodes, and how many rows were left out because a number in them is none.
     """
@@ -105,17 +107,19 @@ def episodes_of_monitor(rows: MonitorRows) -> tuple[EpisodeTable, int]:
     counts = _parse_counts(columns.get("action_counts", []), n_rows)
     if counts is not None:
         kept &= np.isfinite(counts).all(axis=1)
-        counts = counts[kept]
+    n_damaged = int(n_rows - kept.sum())
+    timesteps = np.cumsum(np.where(kept, lengths, 0.0))
+    kept &= _texts(columns.get("is_retry"), n_rows) != "True"
     table = EpisodeTable(
         path=rows.path,
         level=_texts(columns.get("level"), n_rows)[kept],
         end_reason=_texts(columns.get("end_reason"), n_rows)[kept],
         values=_present({name: column[kept] for name, column in numbers.items()}),
-        action_counts=counts,
-        timesteps=np.cumsum(lengths[kept]),
+        action_counts=None if counts is None else counts[kept],
+        timesteps=timesteps[kept],
         seconds=seconds[kept],
     )
-    return table, int(n_rows - kept.sum())
+    return table, n_damaged
 
 
 def without_pauses(seconds: Column, resumes: Sequence[float]) -> Column:

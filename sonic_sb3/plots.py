@@ -59,17 +59,19 @@ def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
     """
     columns = read_monitor(monitor)
     lengths = _read_numbers(columns, "l", monitor)
-    timesteps = np.cumsum(lengths)
+    # Retries are timesteps, and no episodes from a level's start.
+    is_whole = ~_are_true(columns, "is_retry", len(lengths))
+    timesteps = np.cumsum(lengths)[is_whole]
     has_progress = "progress" in columns
     panels = [("progress", "progress at the episode's end")] if has_progress else []
     panels.append(("r", "return"))
     figure, axes = plt.subplots(len(panels), 1, figsize=(8, 3 * len(panels)), sharex=True)
     for axis, (name, label) in zip(np.atleast_1d(axes), panels, strict=True):
-        values = _read_numbers(columns, name, monitor)
+        values = _read_numbers(columns, name, monitor)[is_whole]
         axis.plot(timesteps, values, ".", markersize=3, alpha=0.3, color="tab:blue")
         axis.plot(timesteps, _running_mean(values), color="tab:blue", label="mean of 50 episodes")
         if name == "progress":
-            success = np.array([v == "True" for v in columns.get("is_success", [])], dtype=float)
+            success = _are_true(columns, "is_success", len(lengths))[is_whole].astype(float)
             axis.plot(timesteps, _running_mean(success), color="tab:green", label="completed")
             axis.set_ylim(-0.02, 1.02)
         axis.set_ylabel(label)
@@ -82,6 +84,11 @@ def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
     figure.savefig(png, format="png", dpi=120, metadata={"Software": ""})
     plt.close(figure)
     write_bytes(picture, png.getbuffer())
+
+
+def _are_true(columns: dict[str, list[str]], name: str, n_rows: int) -> npt.NDArray[np.bool_]:
+    """All false where there is no such column."""
+    return np.array([text == "True" for text in columns.get(name, [""] * n_rows)], dtype=bool)
 
 
 def _running_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -93,6 +93,9 @@ def plan_contest(
         entry = run.hyperparameters.written()
         entry.pop("stages", None)  # a curriculum is for other levels
         hyperparameters = override_hyperparameters(settings.algo, entry, changes, "options")
+    if hyperparameters.env_kwargs.retry_prob is not None:  # the contest allows no saved states
+        env_kwargs = hyperparameters.env_kwargs.model_copy(update={"retry_prob": None})
+        hyperparameters = hyperparameters.model_copy(update={"env_kwargs": env_kwargs})
     if hyperparameters.stages:
         raise SettingsError("stages: expected none, an agent learns on each level by itself")
     if budget < hyperparameters.n_envs:

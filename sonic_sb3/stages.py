@@ -42,12 +42,15 @@ def stage_env_kwargs(hyperparameters: Hyperparameters, index: int) -> EnvKwargs:
     if not hyperparameters.stages:
         return hyperparameters.env_kwargs
     env_kwargs = _merge(hyperparameters, index)
+    others = range(len(hyperparameters.stages))
+    if env_kwargs.retry_prob is None and any(_merge(hyperparameters, k).retry_prob for k in others):
+        env_kwargs = env_kwargs.model_copy(update={"retry_prob": 0.0})  # for the monitor's column
     if env_kwargs.rewards is None:
         return env_kwargs
     # The other stages' terms too, for nothing: the monitor's columns stay the same all along.
     own = {term["term"]: term for term in env_kwargs.rewards}
     names: dict[str, None] = {}
-    for other in range(len(hyperparameters.stages)):
+    for other in others:
         names |= dict.fromkeys(t["term"] for t in _merge(hyperparameters, other).rewards or ())
     terms = [own.get(name, {"term": name, "weight": 0.0}) for name in names]
     return env_kwargs.model_copy(update={"rewards": terms})

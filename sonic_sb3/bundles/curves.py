@@ -98,13 +98,15 @@ def _monitor_rows(paths: Sequence[Path]) -> list[list[str]]:
     if "l" not in heading or "t" not in heading:
         raise BundleError(f"{paths[0]}: expected a monitor with the columns l and t")
     lengths, times = heading.index("l"), heading.index("t")
+    retries = heading.index("is_retry") if "is_retry" in heading else None
     rows = [row for table in tables for row in table[1:] if len(row) == len(heading)]
     rows.sort(key=lambda row: _number(row[times]))
     total = 0.0
     counted = []
     for row in rows:
         total += _number(row[lengths])
-        counted.append([f"{total:.0f}", *row])
+        if retries is None or row[retries] != "True":
+            counted.append([f"{total:.0f}", *row])
     step = math.ceil(len(counted) / _MAX_ROWS) or 1
     return [["timesteps", *heading], *counted[step - 1 :: step]]
 

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from sonic_sb3.envs.monitor_file import MonitorFile
+from sonic_sb3.envs.retries import RETRY_COLUMN
 from sonic_sb3.envs.scoring import find_scoring
 from sonic_sb3.games import Game
 
@@ -22,14 +25,16 @@ class EpisodeMonitor(VecMonitor):
     SB3's VecMonitor with the game's facts: one row per episode, in the order in which they end.
 
     Columns: ``r l t`` as SB3 has them, :data:`ALWAYS_RECORDED`, the ``recorded_facts`` of the
-    game's scoring (x and y tell where the episode ended), and ``reward/TERM`` of each reward term.
+    game's scoring (x and y tell where the episode ended), ``reward/TERM`` of each reward term, and
+    ``is_retry`` where there are retries. A retry has its row, for its timesteps count, but SB3 is
+    told nothing of it: its statistics are of episodes from a level's start.
 
     :param venv: The envs.
     :param game: The game they play.
     :param filename: Where to write the rows; ``.monitor.csv`` is appended where missing. In a
         folder they are in ``monitor.csv``.
     :param appends: Go on with a file that is there instead of beginning it anew.
-    :param reward_columns: Names of reward terms' sums in an episode's last info.
+    :param more_columns: What else to record of an episode's last info.
     """
 
     def __init__(
@@ -38,9 +43,9 @@ class EpisodeMonitor(VecMonitor):
         game: Game,
         filename: str | None = None,
         appends: bool = False,
-        reward_columns: Sequence[str] = (),
+        more_columns: Sequence[str] = (),
     ) -> None:
-        keywords = (*ALWAYS_RECORDED, *find_scoring(game).recorded_facts, *reward_columns)
+        keywords = (*ALWAYS_RECORDED, *find_scoring(game).recorded_facts, *more_columns)
         super().__init__(venv, None, info_keywords=keywords)
         if filename:
             path = Path(filename)
@@ -53,6 +58,14 @@ class EpisodeMonitor(VecMonitor):
             self.results_writer = MonitorFile(  # type: ignore[assignment]  # writes the same
                 path, header, columns, appends
             )
+
+    def step_wait(self) -> VecEnvStepReturn:
+        observations, rewards, dones, infos = super().step_wait()
+        for env_index in np.flatnonzero(dones):
+            if infos[env_index].get(RETRY_COLUMN):
+                infos[env_index].pop("episode", None)
+                infos[env_index].pop("is_success", None)
+        return observations, rewards, dones, infos
 
     def get_snapshot(self) -> dict[str, Any]:
         """Running sums of the episodes under way, as plain data."""

@@ -109,7 +109,8 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
         self._generator = np.random.default_rng()
         self._outcomes: dict[str, list[bool]] = {level: [] for level in levels}
         self._turn = 0
-        self._level_under_way: str | None = None  # of an episode that has begun and not ended
+        self._begun: str | None = None  # the level of an episode begun here that has not ended
+        self._has_stepped = False
 
     def weights(self) -> list[float]:
         """The probability of each level, in the order of ``levels``."""
@@ -125,20 +126,20 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
             self._generator = np.random.default_rng([seed, 0x1E7E1])
             self._turn = 0
             self._outcomes = {level: [] for level in self.levels}
-        elif self._level_under_way is not None:  # cut short from outside, by a time limit
-            self._remember(self._level_under_way, is_success=False)
-        self._level_under_way = None
+        elif self._begun is not None and self._has_stepped:  # cut short by a time limit outside
+            self._remember(self._begun, is_success=False)
         if not options or options.get("level") is None:
             options = {**(options or {}), "level": self.levels[self._draw()]}
+        self._begun = options["level"]
+        self._has_stepped = False
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)
-        if terminated or truncated:
-            self._remember(info["level"], bool(info.get("is_success", False)))
-            self._level_under_way = None
-        elif self._level_under_way is None:
-            self._level_under_way = self.get_wrapper_attr("level")
+        self._has_stepped = True
+        if (terminated or truncated) and self._begun is not None:
+            self._remember(self._begun, bool(info.get("is_success", False)))
+            self._begun = None  # what goes on outside of it, as retries do, does not count
         return obs, float(reward), terminated, truncated, info
 
     def get_snapshot(self) -> dict[str, Any]:
@@ -147,15 +148,17 @@ class LevelDraw(gym.Wrapper[Any, Any, Any, Any]):
             "generator": self._generator.bit_generator.state,
             "turn": self._turn,
             "outcomes": {level: list(outcomes) for level, outcomes in self._outcomes.items()},
-            "level_under_way": self._level_under_way,
+            "begun": self._begun,
+            "has_stepped": self._has_stepped,
         }
 
     def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put them back."""
         self._generator.bit_generator.state = snapshot["generator"]
-        # A run of an earlier version knew neither turns nor what is under way.
+        # A run of an earlier version knew none of these.
         self._turn = snapshot.get("turn", 0)
-        self._level_under_way = snapshot.get("level_under_way")
+        self._begun = snapshot.get("begun")
+        self._has_stepped = snapshot.get("has_stepped", False)
         self._outcomes = {level: list(outcomes) for level, outcomes in snapshot["outcomes"].items()}
 
     def _remember(self, level: str, is_success: bool) -> None:

@@ -13,6 +13,7 @@ from sonic_sb3.envs.actions import MacroDiscretizer, StochasticFrameSkip, make_d
 from sonic_sb3.envs.episodes import LEVEL_DRAWS, EpisodeFacts, LevelDraw, RandomNoops
 from sonic_sb3.envs.game_env import GameEnv
 from sonic_sb3.envs.observations import GrayShift, WarpFrame, check_frame_size
+from sonic_sb3.envs.retries import Retries
 from sonic_sb3.envs.rewards import AllowBacktracking, RewardScaler, RewardTerms
 from sonic_sb3.errors import SettingsError, unknown_name
 from sonic_sb3.games import resolve_levels
@@ -37,6 +38,7 @@ def make_env(
     grayscale_obs: bool = True,
     crop_top_px: int = 0,
     gray_shift: int = 0,
+    retry_prob: float | None = None,
     render_mode: str | None = None,
     record_inputs: bool = False,
     fast_emulator: bool = True,
@@ -69,6 +71,8 @@ def make_env(
     :param grayscale_obs: Off, observations keep their three colours.
     :param crop_top_px: Rows of the screen to cut off its top, before it is shrunk.
     :param gray_shift: Per rollout of training, make pictures up to so much brighter or darker.
+    :param retry_prob: Probability that an episode after a failure begins shortly before it, for
+        training (:class:`sonic_sb3.envs.retries.Retries`).
     :param render_mode: ``"rgb_array"`` lets ``render()`` return the whole screen in colour.
     :param record_inputs: Tell the buttons of every frame in the last info of an episode.
     :param fast_emulator: Do not emulate what nobody sees or hears, where that is proved exact.
@@ -97,8 +101,11 @@ def make_env(
     env = discretizer = make_discretizer(env, find_actions(actions, game_id))
     env = gym.wrappers.TimeLimit(env, max_episode_steps)
     env = EpisodeFacts(env, discretizer if isinstance(discretizer, MacroDiscretizer) else None)
+    inner = env
     if not is_pinned:
         env = LevelDraw(env, levels, level_draw)
+    if retry_prob is not None:
+        env = Retries(env, inner, retry_prob)
     env = _shape_reward(env, game_env, rewards, allow_backtracking, reward_scale)
     env = WarpFrame(
         env, frame_width, frame_height, grayscale=grayscale_obs, crop_top_px=crop_top_px

@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.make import make_env
+from sonic_sb3.envs.retries import RETRY_COLUMN
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
 from sonic_sb3.envs.worker import EnvFn, full_name
 from sonic_sb3.envs.worker_handle import WorkerHandle
@@ -386,7 +387,9 @@ def make_vec_env(
         vec_env.env_method("begin_training", n_envs)
     if seed is not None:
         vec_env.seed(seed)
-    columns = reward_columns(env_kwargs.get("rewards"))
+    columns = list(reward_columns(env_kwargs.get("rewards")))
+    if env_kwargs.get("retry_prob") is not None:
+        columns.append(RETRY_COLUMN)
     return EpisodeMonitor(vec_env, find_game(game_id), monitor_file, monitor_appends, columns)
 
 

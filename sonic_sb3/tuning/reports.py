@@ -67,6 +67,9 @@ class TrainingReports(BaseCallback):
             value = episode_value(self._objective, info)
             if value is None:
                 continue
+            if info.get("is_retry"):  # begun in the middle, by an agent that had failed there
+                self._running.pop(str(index), None)
+                continue
             best = max(value, self._running.get(str(index), 0.0))
             if done:
                 self._ended.append(best if self._objective != "score" else value)
