@@ -100,6 +100,7 @@ def test_game_key_comes_before_default(tmp_path: Path) -> None:
             "frame_stack: expected at most 32 .*, got 33",
         ),
         ({"env_kwargs": {"gray_shift": 300}}, "env_kwargs.gray_shift"),
+        ({"env_kwargs": {"retry_prob": 1.5}}, "env_kwargs.retry_prob"),
         ({"env_kwargs": {"crop_top_px": -1}}, "env_kwargs.crop_top_px"),
         ({"callback": {"os.system": "true"}}, "unknown key 'callback'"),
     ],

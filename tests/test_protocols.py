@@ -37,7 +37,8 @@ def test_contest_protocol(
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     argv = [str(run), "--protocol", "contest", "--budget", "64", "-params", "learning_rate:1e-4"]
-    argv += ["n_envs:1", "--levels", "QuarryZone.Act3", "SkylineZone.Act1"]
+    argv += ["n_envs:1", "env_kwargs.retry_prob:0.5"]
+    argv += ["--levels", "QuarryZone.Act3", "SkylineZone.Act1"]
     with monkeypatch.context() as patch:
         interrupt(patch, at_step=90)
         with pytest.raises(Killed):
@@ -54,6 +55,7 @@ def test_contest_protocol(
     for level, row in result["levels"].items():
         scores = read_monitor(run / row["run"] / "0.monitor.csv")
         assert set(scores["level"]) == {level}
+        assert "is_retry" not in scores, "the contest knows no saved states"
         assert row["n_episodes"] == len(scores["contest_score"]) == 3
         means.append(np.mean([float(score) for score in scores["contest_score"]]))
         assert row["mean_score"] == pytest.approx(means[-1])

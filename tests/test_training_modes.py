@@ -48,6 +48,7 @@ STAGES = [
         "env_kwargs": {
             "max_episode_steps": 10,
             "gray_shift": 10,
+            "retry_prob": 0.5,
             "rewards": [{"term": "time", "weight": -1.0, "decay": DECAY}],
         },
     },
@@ -183,6 +184,7 @@ def test_a_curriculum_is_one_run_that_resumes(
     assert set(rows["l"][n_first:]) == {"10"}
     assert {float(r) for r in rows["reward/time"][:n_first]} == {0.0}
     assert {float(r) for r in rows["reward/x_delta"][n_first:]} == {0.0}
+    assert set(rows["is_retry"]) == {"False"}, "time was over, nothing failed"
     costs = [-float(r) for r in rows["reward/time"][n_first:]]
     assert 8.0 > costs[0] > costs[-1] > 0.0  # of 10, after 40 and more of 200 timesteps
     for at_step in (10, 45):
@@ -199,6 +201,25 @@ def test_a_curriculum_is_one_run_that_resumes(
         again = read_monitor(killed / "0.monitor.csv")
         del again["t"]
         assert again == {name: column for name, column in rows.items() if name != "t"}
+
+
+def test_retries_go_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_the_pit = {**ENTRY["env_kwargs"], "actions": [["RIGHT"], ["RIGHT", "DOWN"]]}
+    to_the_pit |= {"retry_prob": 0.8, "max_episode_steps": 500}
+    conf = write(tmp_path / "ppo.yml", env_kwargs=to_the_pit, n_timesteps=512)
+    assert run_training(conf, tmp_path / "calm") == 0
+    calm = tmp_path / "calm" / "ppo" / f"{GAME}_1"
+    rows = read_monitor(calm / "0.monitor.csv")
+    assert {"True", "False"} == set(rows["is_retry"])
+    with monkeypatch.context() as patch:
+        interrupt(patch, 170)
+        with pytest.raises(Killed):
+            run_training(conf, tmp_path / "killed", "--snapshot-freq", "1")
+    killed = tmp_path / "killed" / "ppo" / f"{GAME}_1"
+    assert train.main(["--resume", str(killed)]) == 0
+    again = read_monitor(killed / "0.monitor.csv")
+    del again["t"]
+    assert again == {name: column for name, column in rows.items() if name != "t"}
 
 
 def test_stages_are_counted_in_timesteps(tmp_path: Path) -> None:

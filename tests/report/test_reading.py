@@ -45,6 +45,15 @@ def test_columns_become_numbers(make_run: RunMaker) -> None:
     assert table.action_counts[:, 1].tolist() == [10, 20, 30]
 
 
+def test_retries_are_timesteps_and_no_episodes(make_run: RunMaker) -> None:
+    rows = [one | {"is_retry": index == 1} for index, one in enumerate(THREE)]
+    table = load_record(make_run("run", rows, columns=[*COLUMNS, "is_retry"])).training
+    assert table.timesteps.tolist() == [10, 60]
+    assert table.values["progress"].tolist() == [0.25, 1]
+    assert table.action_counts is not None
+    assert table.action_counts[:, 1].tolist() == [10, 30]
+
+
 def test_gzipped_reads_like_plain(make_run: RunMaker) -> None:
     plain = load_record(make_run("plain", THREE)).training
     packed = load_record(make_run("packed", THREE, is_gzipped=True)).training
