@@ -33,6 +33,7 @@ NAMES = sorted(
         "generalise",
         "precision",
         "sonic",
+        "retries",
         "steady",
         "tuned-a2c",
         "what-mattered",
