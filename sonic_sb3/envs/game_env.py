@@ -208,8 +208,7 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         return {
             "np_random": self.np_random.bit_generator.state,
             "level": self.level,
-            # Most of a save state's room is not used.
-            "state": self.emulator.save_state().rstrip(b"\0"),
+            "state": _without_zeros_at_end(self.emulator.save_state()),
             "scoring": self._scoring.get_snapshot(),
             "counts": self._counts.get_snapshot(),
             "n_frames": self.n_frames,
@@ -240,6 +239,15 @@ class GameEnv(gym.Env[Frame, npt.NDArray[np.int8]]):
         info: Info = dict(self.emulator.read_variables(self._info_names))
         info.update(self._scoring.progress_facts())
         return info
+
+
+def _without_zeros_at_end(state: bytes) -> bytes:
+    """Most of a save state's room is not used; ``bytes.rstrip`` takes ten times as long."""
+    whole = len(state) // 8 * 8
+    used = np.flatnonzero(np.frombuffer(state, dtype=np.uint64, count=whole // 8))
+    if state[whole:].strip(b"\0"):
+        return state
+    return state[: 8 * (int(used[-1]) + 1)] if len(used) else b""
 
 
 def _only_level(game_id: str, level: str | Sequence[str] | None) -> str:

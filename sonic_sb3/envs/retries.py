@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from typing import Any
 
@@ -16,6 +17,7 @@ from sonic_sb3.errors import SettingsError
 _SECONDS_BETWEEN_MOMENTS = 1
 _N_MOMENTS = 5
 _FRAME_RATE = 60
+_MAX_STATE_BYTES = 16_000_000  # whatever a stranger's snapshot claims
 RETRY_COLUMN = "is_retry"
 
 
@@ -84,7 +86,7 @@ class Retries(gym.Wrapper[Any, Any, Any, Any]):
         """The moments to go back to, and what decides whether it comes to that."""
         return {
             "generator": self._generator.bit_generator.state,
-            "moments": list(self._moments),
+            "moments": [_packed(moment) for moment in self._moments],
             "n_steps": self._n_steps,
             "is_retry": self._is_retry,
             "has_failed": self._has_failed,
@@ -93,7 +95,7 @@ class Retries(gym.Wrapper[Any, Any, Any, Any]):
     def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put them back."""
         self._generator.bit_generator.state = snapshot["generator"]
-        self._moments = deque(snapshot["moments"], maxlen=_N_MOMENTS)
+        self._moments = deque(map(_unpacked, snapshot["moments"]), maxlen=_N_MOMENTS)
         self._n_steps = snapshot["n_steps"]
         self._is_retry = snapshot["is_retry"]
         self._has_failed = snapshot["has_failed"]
@@ -109,3 +111,15 @@ class Retries(gym.Wrapper[Any, Any, Any, Any]):
         restore_snapshot(self._inner, moment["layers"])
         game_env.np_random.bit_generator.state = chance  # the same mishap is not drawn again
         return moment["obs"].copy(), dict(moment["info"])
+
+
+def _packed(moment: dict[str, Any]) -> dict[str, Any]:
+    """Fit for a file: five states of an emulator would be most of a run's snapshot."""
+    *wrappers, game = moment["layers"]
+    return moment | {"layers": [*wrappers, game | {"state": zlib.compress(game["state"], 1)}]}
+
+
+def _unpacked(moment: dict[str, Any]) -> dict[str, Any]:
+    *wrappers, game = moment["layers"]
+    state = zlib.decompressobj().decompress(game["state"], _MAX_STATE_BYTES)
+    return moment | {"layers": [*wrappers, game | {"state": state}]}
