@@ -56,7 +56,7 @@ class GitShelf:
             path.write_bytes(_git_bytes(repository, "cat-file", "blob", entry[2]))
         return path
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         file = f"{bundle.index.name}{SUFFIX}"
         with self._cloned() as repository, tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / file

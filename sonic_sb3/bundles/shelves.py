@@ -36,12 +36,13 @@ class Shelf(Protocol):
         :returns: The bundle's path in it.
         """
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         """
         Add or replace a bundle in one step.
 
         :param bundle: The bundle.
         :param message: What is done, for the shelf's history.
+        :param replaces: Where the shelf has room for one bundle only: delete what lies there.
         :returns: Where it now lies, for people.
         """
 
@@ -62,7 +63,7 @@ class FolderShelf:
     def fetch(self, name: str, folder: Path) -> Path:
         return self._folder / f"{name}{SUFFIX}"
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -97,7 +98,8 @@ def push(bundle: Bundle, address: str, *, replaces: bool = False) -> str:
 
     :param bundle: Already checked.
     :param address: The shelf.
-    :param replaces: Overwrite another bundle of the same name.
+    :param replaces: Overwrite another bundle of the same name; on the Hub, whatever the repository
+        holds.
     :returns: What happened, for people.
     :raises SonicError: Another bundle has the name, or the shelf cannot be written.
     """
@@ -111,7 +113,8 @@ def push(bundle: Bundle, address: str, *, replaces: bool = False) -> str:
         raise BundleError(
             f"{address} has another {name}: nothing was pushed; --replace overwrites it"
         )
-    place = shelf.put(bundle, f"Add {name} ({bundle.kind}, {bundle.id[:12]})")
+    message = f"Add {name} ({bundle.kind}, {bundle.id[:12]})"
+    place = shelf.put(bundle, message, replaces=replaces)
     return f"pushed {name}: {place}"
 
 

@@ -204,6 +204,20 @@ def test_push_to_and_pull_from_the_hub(
     assert result.stderr.count("\n") == 1
 
 
+def test_a_push_deletes_no_strangers_files_on_the_hub(hub: Hub, bundle_path: Path) -> None:
+    repository = f"somebody/{NAME}"
+    others = {"README.md": b"my card", "ppo-LunarLander.zip": b"a model", "train.py": b"code"}
+    hub.repositories[repository] = {".gitattributes": b"x", **others}
+    result = run_share(hub, "push", str(bundle_path), HUB)
+    assert result.returncode == 2
+    assert "holds 3 files (README.md, ppo-LunarLander.zip, train.py)" in result.stderr
+    assert hub.repositories[repository] == {".gitattributes": b"x", **others}
+    assert repository not in hub.commits
+    assert run_share(hub, "push", str(bundle_path), HUB, "--replace").returncode == 0
+    stored = hub.repositories[repository]
+    assert stored == {".gitattributes": b"x", **open_bundle(bundle_path).files}
+
+
 @pytest.mark.parametrize("step", ["upload", "commit"])
 def test_an_interrupted_push_leaves_the_hub_as_it_was(
     step: str, hub: Hub, bundle_path: Path, other_path: Path
