@@ -119,26 +119,31 @@ def check_card(
     content: bytes,
     source: str,
     name: str,
+    env_id: str,
     levels: Mapping[str, Summary],
     return_stds: Mapping[str, float],
 ) -> None:
     """
-    Accept a card whose figures are those of the evaluation.
+    Accept a card whose game and figures are those of the evaluation.
 
     :param content: The card.
     :param source: What to call it in messages.
     :param name: The bundle's.
+    :param env_id: The game.
     :param levels: The evaluation's summaries, by level.
     :param return_stds: Standard deviations of its episodes' returns, by level.
     :raises SonicError: It claims something else.
     """
     front = read_front_matter(content, source)
-    env = front.get("tags", [None])
-    env_id = env[0] if isinstance(env, list) and env else None
+    tags = front.get("tags")
+    if not isinstance(tags, list) or tags[:1] != [env_id]:
+        raise BundleError(
+            f"{source}: expected {env_id}, the agent's game, as its first tag, got {tags!r:.80}"
+        )
     # In the first bundles, half of the mean's interval stood behind +/-.
     half_intervals = {level: _half_interval(summary) for level, summary in levels.items()}
     honest = [
-        [{"name": name, "results": _results(str(env_id), levels, spreads)}]
+        [{"name": name, "results": _results(env_id, levels, spreads)}]
         for spreads in (return_stds, half_intervals)
     ]
     if front.get("model-index") not in honest:

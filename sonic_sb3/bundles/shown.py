@@ -54,7 +54,8 @@ def _indented(data: Mapping[str, Any], depth: int = 1) -> list[str]:
 
 
 def _walk(data: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for key, value in data.items():
+    for name, value in data.items():
+        key = printable(name)[:200]
         if isinstance(value, Mapping):
             yield f"{'  ' * depth}{key}"
             yield from _walk(value, depth + 1)
