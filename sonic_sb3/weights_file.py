@@ -14,13 +14,16 @@ from typing import Any
 
 import torch
 
-from sonic_sb3.errors import RunFolderError
+from sonic_sb3.errors import RunFolderError, SettingsError
 from sonic_sb3.pickle_scan import check_state_pickle
+from sonic_sb3.plain_json import parse_json
 from sonic_sb3.strange_files import StrangeFileError, open_archive, read_entry, read_file
 
 # Of a network's size: its weights, two moments of the optimiser, and a target network.
 _MAX_TIMES_NETWORK = 4
 _MAX_OTHER_BYTES = 32_000_000  # what SB3 pickles beside the weights, and is not opened
+_MAX_MODEL_BYTES = 1 << 30
+_MAX_TIMESTEPS = 10**12
 _MAX_ENTRIES = 16
 _MAX_INNER_ENTRIES = 10_000  # a tensor each
 _PICKLE = "data.pkl"
@@ -68,6 +71,27 @@ def read_weights(
             f"({reason[:300]})"
         ) from error
     return read
+
+
+def read_n_timesteps(path: Path) -> int | None:
+    """
+    How long the model in an SB3 zip had learned when it was saved.
+
+    :param path: The zip.
+    :returns: Timesteps; ``None`` where it does not tell. What is pickled beside them stays text.
+    :raises RunFolderError: There is no such file.
+    """
+    try:
+        content = read_file(path, _MAX_MODEL_BYTES)
+        with open_archive(content, _MAX_MODEL_BYTES, _MAX_ENTRIES) as archive:
+            data = parse_json(read_entry(archive, "data", _MAX_OTHER_BYTES), str(path))
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, SettingsError):
+        return None
+    n_timesteps = data.get("num_timesteps") if isinstance(data, dict) else None
+    is_count = type(n_timesteps) is int and 0 <= n_timesteps <= _MAX_TIMESTEPS
+    return n_timesteps if is_count else None
 
 
 def _load(content: bytes, max_bytes: int, device: Any) -> Any:

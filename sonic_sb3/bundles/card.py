@@ -26,21 +26,25 @@ class CardFacts:
     :param name: The bundle's.
     :param algo: The algorithm.
     :param env: The game.
-    :param n_timesteps_trained: Timesteps of training.
+    :param n_timesteps_trained: Timesteps of training, where known.
     :param training_s: Seconds of training, where known.
     :param dtype: Of the weights.
     :param license: An identifier that the Hub knows, such as ``mit``; ``None`` leaves it open.
     :param notes: Markdown that the packer adds.
+    :param trained_by: The program that trained it.
+    :param is_sticky: Whether it was evaluated under sticky frame skip.
     """
 
     name: str
     algo: str
     env: str
-    n_timesteps_trained: int
+    n_timesteps_trained: int | None
     training_s: float | None
     dtype: str
     license: str | None
     notes: str
+    trained_by: str = "sonic_sb3"
+    is_sticky: bool = True
 
 
 def make_agent_card(
@@ -66,13 +70,13 @@ def make_agent_card(
         "",
         f"# {facts.name}",
         "",
-        f"An agent for `{facts.env}`, trained with {facts.algo.upper()} for "
-        f"{facts.n_timesteps_trained:,} timesteps{_minutes(facts.training_s)} by sonic_sb3.",
+        f"An agent for `{facts.env}`, trained with {facts.algo.upper()}{_length(facts)} by "
+        f"{facts.trained_by}.",
         "",
         *_table(levels),
         "",
-        "Episodes under sticky frame skip, each with a seed of its own, played with the weights as "
-        f"they lie here ({facts.dtype}). `{_VERIFY}` plays them again.",
+        f"Episodes{' under sticky frame skip' if facts.is_sticky else ''}, each with a seed of its "
+        f"own, played with the weights as they lie here ({facts.dtype}). `{_VERIFY}` plays them again.",
         "",
         "```",
         f"python -m sonic_sb3.evaluate {facts.name}.sonic.zip --video best.mp4",
@@ -194,8 +198,11 @@ def _metric(name: str, value: float | str) -> dict[str, Any]:
     return {"type": name, "value": value, "name": name, "verified": False}
 
 
-def _minutes(seconds: float | None) -> str:
-    return "" if seconds is None else f" ({seconds / 60:.0f} minutes)"
+def _length(facts: CardFacts) -> str:
+    """How long it learned, as far as that is known."""
+    minutes = "" if facts.training_s is None else f" ({facts.training_s / 60:.0f} minutes)"
+    n_timesteps = facts.n_timesteps_trained
+    return "" if n_timesteps is None else f" for {n_timesteps:,} timesteps{minutes}"
 
 
 def _table(levels: Mapping[str, Summary]) -> list[str]:

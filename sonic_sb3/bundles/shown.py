@@ -40,8 +40,10 @@ def _describe_agent(bundle: Bundle) -> list[str]:
     check_agent_weights(bundle)
     agent = bundle.agent
     levels = ", ".join(agent.levels)
+    n_timesteps = agent.n_timesteps_trained
+    trained = "" if n_timesteps is None else f"{n_timesteps:,} timesteps, "
     return [
-        f"  {agent.algo} on {agent.env} {levels}, {agent.n_timesteps_trained:,} timesteps, "
+        f"  {agent.algo} on {agent.env} {levels}, {trained}"
         f"weights in {agent.dtype}",
         format_summary("claims", claims.summary),
         f"  movie of episode {claims.best_episode.index}: {len(bundle.movie.inputs):,} frames",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ def test_behind_the_mean_stands_the_standard_deviation_as_on_the_hub() -> None:
     check_card(older.encode(), "card", "a", FACTS.env, levels, stds)
     with pytest.raises(BundleError, match="claims other figures"):
         check_card(card.replace("+/- 2.16", "+/- 0.16").encode(), "card", "a", FACTS.env, levels, stds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "trained with PPO for 100 timesteps by sonic_sb3."),
+        ({"training_s": 119.0}, "trained with PPO for 100 timesteps (2 minutes) by sonic_sb3."),
+        ({"n_timesteps_trained": None}, "trained with PPO by sonic_sb3."),
+        ({"trained_by": "rl-zoo3"}, "for 100 timesteps by rl-zoo3."),
+        ({"is_sticky": True}, "Episodes under sticky frame skip, each with"),
+        ({"is_sticky": False}, "Episodes, each with a seed"),
+    ],
+)
+def test_the_card_tells_what_is_known(changes: dict[str, Any], text: str) -> None:
+    facts = dataclasses.replace(FACTS, **changes)
+    assert text in make_agent_card(facts, {"One": make_summary([1.0])}, {"One": 0.0})
 
 
 def test_show_tells_the_figures_and_where_they_come_from(bundle_path: Path, capsys: Any) -> None:

@@ -249,6 +249,13 @@ def test_links_that_lead_out_of_a_run_folder(name: str, run: Path, tmp_path: Pat
     assert outside.read_text() == "precious"
 
 
+def test_links_that_lead_round_in_circles(run: Path) -> None:
+    (run / "one").symlink_to("other")
+    (run / "other").symlink_to("one")
+    with pytest.raises(RunFolderError, match="round in circles"):
+        open_run_folder(run)
+
+
 def test_pipes_and_devices_are_not_read(run: Path, tmp_path: Path) -> None:
     os.mkfifo(run / "pipe")
     with pytest.raises(RunFolderError, match="pipe"):
