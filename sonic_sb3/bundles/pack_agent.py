@@ -111,19 +111,6 @@ class TrainedAgent:
     curves: dict[str, bytes] = field(default_factory=dict)
 
 
-def pack_run(path: Path, options: PackOptions) -> dict[str, bytes]:
-    """
-    Make a bundle of a run folder's agent.
-
-    :param path: ``LOGS/ALGO/ENV_k``.
-    :param options: How.
-    :returns: Contents by name.
-    :raises SonicError: The run has no agent, or the game cannot be played here.
-    """
-    run = load_run(path)
-    return pack_agent(_read_agent(run, options.checkpoint), options)
-
-
 def pack_agent(agent: TrainedAgent, options: PackOptions) -> dict[str, bytes]:
     """
     Make a bundle of a trained policy, whose weights become those that are packed.
@@ -190,7 +177,15 @@ def default_name(algo: str, env_id: str, levels: tuple[str, ...]) -> str:
     return f"{algo}-{env_id.partition('-')[0]}-{level}"[:64]
 
 
-def _read_agent(run: Run, checkpoint: str | None) -> TrainedAgent:
+def read_agent(path: Path, checkpoint: str | None) -> TrainedAgent:
+    """
+    A run folder's agent.
+
+    :param path: ``LOGS/ALGO/ENV_k``.
+    :param checkpoint: As for :meth:`Run.load_policy`.
+    :raises SonicError: The run has none, or was trained on another ROM.
+    """
+    run = load_run(path)
     manifest = run.folder.read_manifest()
     settings = run.settings
     if manifest.get("rom_sha1") != rom_sha1(settings.env):
