@@ -44,6 +44,24 @@ def test_install_never_overwrites_silently(
     assert installed.read_bytes() != bundle_path.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["tuned-ppo", "Borghi-Fast", "ppo-best.yml", "x.sonic.zip"])
+def test_names_that_mean_something_else_are_not_installed(
+    name: str, agent_files: dict[str, bytes], user_home: Path, tmp_path: Path, capsys: Any
+) -> None:
+    files = {k: v for k, v in agent_files.items() if k != INDEX}
+    files["README.md"] = files["README.md"].replace(b"ppo-small1", name.encode())
+    write_zip(tmp_path / "a.sonic.zip", add_index("agent", name, files))
+    assert share.main(["install", str(tmp_path / "a.sonic.zip")]) == 2
+    assert "of a bundle to install" in capsys.readouterr().err
+    assert not list(user_home.rglob("*.*"))
+
+
+def test_a_shipped_configuration_keeps_its_name(user_home: Path) -> None:
+    (user_home / "hyperparams").mkdir(parents=True)
+    (user_home / "hyperparams" / "tuned-ppo.yml").write_text("default: {n_steps: 7}")
+    assert load_conf_file("ppo", GAME, "tuned-ppo").n_steps != 7
+
+
 def test_names_find_what_was_installed(bundle_path: Path, monkeypatch: Any, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -105,9 +123,27 @@ def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any)
 
     claimed = json.loads(open_bundle(bundle_path).files["evaluation.json"])
     assert json.loads(result.read_text())["episodes"] == claimed["episodes"]
+    assert "another game" not in capsys.readouterr().out
     assert evaluate.main([str(bundle_path), "--env", "Airstriker-Genesis-v0"]) == 2
     assert "was trained on" in capsys.readouterr().err
     assert evaluate.main([str(bundle_path), "--checkpoint", "best"]) == 2
+
+
+def test_evaluate_tells_of_another_rom(
+    agent_files: dict[str, bytes], tmp_path: Path, capsys: Any
+) -> None:
+    here = rom_sha1(GAME)
+    files = {k: v.replace(here.encode(), b"f" * 40) for k, v in agent_files.items() if k != INDEX}
+    write_folder(tmp_path / "bundle", add_index("agent", "ppo-small1", files))
+    result = tmp_path / "result.json"
+    assert evaluate.main([str(tmp_path / "bundle"), "-n", "1", "--json", str(result)]) == 0
+    assert f"with sha1 {'f' * 40}, played on one with {here}" in capsys.readouterr().out
+    assert json.loads(result.read_text())["rom_sha1"] == here
+    run = make_run_folder(tmp_path / "run")  # its manifest tells of a ROM of zeros
+    assert evaluate.main([str(run), "-n", "1"]) == 0
+    assert f"with sha1 {'0' * 40}, played on one with {rom_sha1(RUNS_GAME)}" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
