@@ -42,7 +42,9 @@ def check_state_pickle(content: bytes) -> None:
         name = opcode.name
         if name in ("GLOBAL", "INST", "STACK_GLOBAL"):
             if name != "GLOBAL" or argument not in _NAMED:
-                raise ValueError(f"expected tensors alone, it names {argument or 'an object'!r:.80}")
+                raise ValueError(
+                    f"expected tensors alone, it names {argument or 'an object'!r:.80}"
+                )
             stack.append(_MAPPING_SIZE if argument == _MAPPING else 1)
         elif name == "REDUCE":
             called, arguments = _pop(stack, 2)

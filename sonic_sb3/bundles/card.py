@@ -76,7 +76,8 @@ def make_agent_card(
         *_table(levels),
         "",
         f"Episodes{' under sticky frame skip' if facts.is_sticky else ''}, each with a seed of its "
-        f"own, played with the weights as they lie here ({facts.dtype}). `{_VERIFY}` plays them again.",
+        f"own, played with the weights as they lie here ({facts.dtype}). `{_VERIFY}` plays them "
+        "again.",
         "",
         "```",
         f"python -m sonic_sb3.evaluate {facts.name}.sonic.zip --video best.mp4",

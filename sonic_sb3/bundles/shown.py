@@ -43,8 +43,7 @@ def _describe_agent(bundle: Bundle) -> list[str]:
     n_timesteps = agent.n_timesteps_trained
     trained = "" if n_timesteps is None else f"{n_timesteps:,} timesteps, "
     return [
-        f"  {agent.algo} on {agent.env} {levels}, {trained}"
-        f"weights in {agent.dtype}",
+        f"  {agent.algo} on {agent.env} {levels}, {trained}weights in {agent.dtype}",
         format_summary("claims", claims.summary),
         f"  movie of episode {claims.best_episode.index}: {len(bundle.movie.inputs):,} frames",
         "  figures, card and weights agree with each other; `share verify` plays them again",

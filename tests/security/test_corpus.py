@@ -474,7 +474,9 @@ def test_a_pickle_that_takes_any_amount_of_memory(content: bytes, message: str, 
         load_run(run).load_policy()
 
 
-@pytest.mark.parametrize("name", ["data.PKL", "Data.pkl", "data/x", "more/data.pkl", "constants.pkl"])
+@pytest.mark.parametrize(
+    "name", ["data.PKL", "Data.pkl", "data/x", "more/data.pkl", "constants.pkl"]
+)
 def test_a_pickle_under_a_name_that_is_not_looked_at(name: str, run: Path) -> None:
     """torch finds an entry by its name in whatever case."""
     rewrite(run / f"{GAME}.zip", **{"policy.pth": torch_archive(b"\x80\x02}.", name)})
