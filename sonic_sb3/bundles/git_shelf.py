@@ -24,8 +24,12 @@ _PROTOCOLS = "file:git:http:https:ssh"  # not `ext`, which runs a command
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _SAFE = (*_NO_HOOKS, "-c", "protocol.ext.allow=never")
 # What a push starts in a repository on this machine; it reads that one's settings, not ours.
-_RECEIVER = (*_NO_HOOKS, "-c", "core.alternateRefsCommand=true", "-c", "receive.autogc=false")
-_RECEIVER += ("-c", "receive.denyCurrentBranch=refuse")  # a work tree stays as it is
+_RECEIVER = (
+    *_NO_HOOKS,
+    *("-c", "core.alternateRefsCommand=true"),
+    *("-c", "receive.autogc=false"),
+    *("-c", "receive.denyCurrentBranch=refuse"),  # a work tree stays as it is
+)
 
 
 class GitShelf:

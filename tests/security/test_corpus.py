@@ -480,5 +480,5 @@ def test_a_pickle_that_takes_any_amount_of_memory(content: bytes, message: str, 
 def test_a_pickle_under_a_name_that_is_not_looked_at(name: str, run: Path) -> None:
     """torch finds an entry by its name in whatever case."""
     rewrite(run / f"{GAME}.zip", **{"policy.pth": torch_archive(b"\x80\x02}.", name)})
-    with pytest.raises(RunFolderError, match="expected the entries that torch.save writes"):
+    with pytest.raises(RunFolderError, match="expected the entries that torch"):
         load_run(run).load_policy()
