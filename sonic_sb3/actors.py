@@ -14,14 +14,22 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.qrdqn.policies import QRDQNPolicy
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import DQNPolicy
 from torch.distributions import Categorical
 
+from sonic_sb3.errors import NotFiniteError
+from sonic_sb3.finite_numbers import blaming_outputs
 from sonic_sb3.scripts import Script
 
 Observations = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 Probabilities = npt.NDArray[np.floating[Any]]
+# Finite weights can overflow on their way through the network.
+_CANNOT_CHOOSE = (
+    "the agent cannot choose an action: expected numbers from its network, got NaN or infinity: "
+    "its weights are too large, take another checkpoint or agent"
+)
 
 
 class Actor(Protocol):
@@ -36,6 +44,7 @@ class Actor(Protocol):
         :param observations: (n_envs, n_stack, height, width) uint8.
         :param episode_starts: (n_envs,), where an observation is the first of an episode.
         :returns: (n_envs, n_actions), rows summing to 1.
+        :raises NotFiniteError: What a network computed is no number.
         """
 
 
@@ -102,10 +111,21 @@ class GreedyActor:
         """As the protocol says: 1 for the best action, 0 for the others."""
         with _evaluating(self._policy):
             batch, _ = self._policy.obs_to_tensor(observations)
-            best = self._policy._predict(batch).cpu().numpy()
+            values = self._values(batch)
+        if bool(values.isnan().any()):  # torch would take the first NaN for the highest value
+            raise NotFiniteError(_CANNOT_CHOOSE)
+        best = values.argmax(dim=1).cpu().numpy()
         assert isinstance(self._policy.action_space, spaces.Discrete)
         probabilities: Probabilities = np.eye(int(self._policy.action_space.n))[best]
         return probabilities
+
+    def _values(self, batch: PyTorchObs) -> torch.Tensor:
+        """(n_envs, n_actions), as the policies' own ``_predict`` has them."""
+        if isinstance(self._policy, QRDQNPolicy):
+            quantiles: torch.Tensor = self._policy.quantile_net(batch)
+            return quantiles.mean(dim=1)
+        values: torch.Tensor = self._policy.q_net(batch)
+        return values
 
 
 def make_actor(policy: BasePolicy) -> Actor:
@@ -128,11 +148,16 @@ def make_actor(policy: BasePolicy) -> Actor:
 def _evaluating(policy: BasePolicy) -> Iterator[None]:
     was_training = policy.training
     policy.set_training_mode(False)
-    with torch.no_grad():
-        yield
-    policy.set_training_mode(was_training)
+    try:
+        with torch.no_grad(), blaming_outputs(_CANNOT_CHOOSE):
+            yield
+    finally:
+        policy.set_training_mode(was_training)
 
 
 def _read_probabilities(distribution: Distribution) -> Probabilities:
     assert isinstance(distribution.distribution, Categorical)
-    return np.asarray(distribution.distribution.probs.cpu())
+    probabilities = np.asarray(distribution.distribution.probs.cpu())
+    if not np.isfinite(probabilities).all():  # where torch was told not to look at them
+        raise NotFiniteError(_CANNOT_CHOOSE)
+    return probabilities

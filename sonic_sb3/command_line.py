@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import re
 import select
 import signal
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from sonic_sb3.errors import SettingsError, SonicError
-from sonic_sb3.plain_text import printable
+from sonic_sb3.plain_text import printable, without_password
 from sonic_sb3.stop_signals import StoppedBySignal
 
 # What is wrong with a path that a user gave, or with what lies there; the rest are our mistakes.
@@ -25,7 +24,6 @@ _PATH_ERRORS = {
     errno.EISDIR: "a file",
     errno.ENOTDIR: "a folder",
 }
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^\s]*@")
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -46,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
-        message = _PASSWORD.sub(r"\1...@", message)
+        message = without_password(message)
         raise SettingsError(f"{message}; `python -m {self.prog} --help` lists the options")
 
 

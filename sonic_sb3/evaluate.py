@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import RunFolderError, SettingsError
-from sonic_sb3.summary_table import format_summary, unplayed_levels
+from sonic_sb3.summary_table import format_summary, other_rom, unplayed_levels
 
 if TYPE_CHECKING:
     from sonic_sb3.actors import Actor
@@ -97,6 +97,7 @@ def _main(argv: Sequence[str] | None) -> int:
     from sonic_sb3.action_sets import action_names
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.evaluation import evaluate, summarise, to_json
+    from sonic_sb3.rom_files import rom_sha1
     from sonic_sb3.video import check_video_path, record_video
 
     actor, subject = _open_subject(args)
@@ -116,12 +117,15 @@ def _main(argv: Sequence[str] | None) -> int:
     print(format_summary(title, summarise(result.episodes)))
     if note := unplayed_levels(len(result.episodes), subject.levels):
         print(note)
+    if note := other_rom(subject.rom_sha1, subject.env):
+        print(note)
     if args.json or subject.folder:
         facts = {
             "env": subject.env,
             "seed": args.seed,
             "deterministic": args.deterministic,
             "checkpoint": args.checkpoint,
+            "rom_sha1": rom_sha1(subject.env),
             "action_names": action_names(subject.hyperparameters.env_kwargs.actions, subject.env),
         }
         path = Path(args.json) if args.json else folder / "evaluation.json"
@@ -179,6 +183,8 @@ def _run_protocol(args: argparse.Namespace) -> int:
         )
         result = run_contest(plan, report=lambda line: print(line, flush=True))
     print(format_result(result))
+    if note := other_rom(run.folder.read_manifest().get("rom_sha1"), run.settings.env):
+        print(note)
     if args.json:
         write_json(Path(args.json), result)
     return 0
@@ -192,6 +198,7 @@ class _Subject(NamedTuple):
     hyperparameters: Hyperparameters
     folder: Path | None
     n_episodes: int = 100
+    rom_sha1: object = None  # of training, as the agent's files say
 
 
 def _open_subject(args: argparse.Namespace) -> tuple[Actor, _Subject]:
@@ -222,7 +229,7 @@ def _open_bundle(args: argparse.Namespace, path: Path) -> tuple[Actor, _Subject]
     torch.set_num_threads(args.num_threads or agent.num_threads)
     actor = make_actor(load_bundle_policy(bundle))
     # Its evaluation lies in the bundle; who plays it wants to see it now.
-    return actor, _Subject(agent.env, levels, bundle.hyperparameters, None, n_episodes=10)
+    return actor, _Subject(agent.env, levels, bundle.hyperparameters, None, 10, agent.rom_sha1)
 
 
 def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
@@ -244,7 +251,9 @@ def _open_run(args: argparse.Namespace) -> tuple[Actor, _Subject]:
     levels = resolve_levels(run.settings.env, args.levels or run.settings.levels)
     torch.set_num_threads(args.num_threads or run.settings.num_threads)
     actor = make_actor(run.load_policy(args.checkpoint))
-    return actor, _Subject(run.settings.env, levels, run.hyperparameters, run.folder.path)
+    trained_on = run.folder.read_manifest().get("rom_sha1")
+    facts = (run.settings.env, levels, run.hyperparameters, run.folder.path)
+    return actor, _Subject(*facts, rom_sha1=trained_on)
 
 
 def _check_env(args: argparse.Namespace, env_id: str) -> None:

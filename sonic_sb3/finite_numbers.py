@@ -89,11 +89,31 @@ def blaming_numbers(model: BaseAlgorithm) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if "invalid values" not in str(error) or "distribution" not in str(error):
+        if not _is_of_a_distribution(error):
             raise
         name = _find_not_finite(model.policy)
         what = f"weight {name} has" if name else "the policy's outputs have"
         raise _error(model, f"{what} NaN or infinity in it") from error
+
+
+@contextmanager
+def blaming_outputs(message: str) -> Iterator[None]:
+    """
+    As :func:`blaming_numbers`, of an agent that only plays.
+
+    :param message: Of the error.
+    :raises NotFiniteError: Instead of the ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not _is_of_a_distribution(error):
+            raise
+        raise NotFiniteError(message) from error
+
+
+def _is_of_a_distribution(error: ValueError) -> bool:
+    return "invalid values" in str(error) and "distribution" in str(error)
 
 
 def _find_not_finite(policy: torch.nn.Module) -> str | None:

@@ -103,7 +103,7 @@ def make_model(
     :param seed: Of weights, sampling and envs.
     :param device: As torch names it, or ``auto``.
     :param verbose: SB3's level of talk.
-    :raises SettingsError: Its replay buffer does not fit into memory.
+    :raises SettingsError: What it keeps of the past does not fit into memory.
     """
     assert isinstance(hyperparameters, LearningHyperparameters)
     kwargs: dict[str, Any] = hyperparameters.algorithm_kwargs()
@@ -140,6 +140,7 @@ def _buffer_kwargs(algo: str, hyperparameters: LearningHyperparameters) -> dict[
             "gamma": hyperparameters.gamma,
         }
         return {"replay_buffer_class": FrameReplayBuffer, "replay_buffer_kwargs": replay_kwargs}
+    check_rollout_memory(hyperparameters)
     if algo == "ppo_lstm":
         return {}  # RecurrentPPO has a buffer of its own
     return {

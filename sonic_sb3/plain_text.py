@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_LENGTH = 200
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^\s]*@")
 
 
 def printable(value: object) -> str:
@@ -30,6 +32,11 @@ def one_line(value: object) -> str:
     :param value: Anything; its text is taken.
     """
     return printable(str(value)[:MAX_LENGTH])
+
+
+def without_password(text: str) -> str:
+    """A message or an address, dots in the place of the passwords that URLs in it hold."""
+    return _PASSWORD.sub(r"\1...@", text)
 
 
 def counted(n: int, noun: str) -> str:

@@ -21,8 +21,10 @@ _MAX_MERGED = 50
 ODD_VALUES = (RecursionError, ValueError, IndexError, KeyError, AttributeError, TypeError)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """
+    PyYAML's safe loader with limits.
+
     Refuses a key that stands twice, for one of the two values would be lost silently, and stops
     reading where a file becomes too much.
     """
@@ -134,7 +136,7 @@ def parse_value(text: str, source: str) -> Any:
     :raises SettingsError: It is not plain YAML.
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader
+        data = yaml.load(text, Loader=PlainLoader)  # a SafeLoader
         _check_size(data, source)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sonic_sb3.command_line import Parser, make_parser, run_command
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.plain_text import printable
 
 if TYPE_CHECKING:
     from sonic_sb3.bundles.contents import Bundle
@@ -151,8 +152,8 @@ def _verify(args: argparse.Namespace) -> int:
         print("no agent that could be played again")
         return 0
     result = verify_agent(bundle, args.n_episodes)
-    print(f"movie:    {result.movie.upper()}: {result.movie_note}")
-    print(f"episodes: {result.episodes.upper()}: {result.episodes_note}")
+    print(f"movie:    {result.movie.upper()}: {printable(result.movie_note)}")
+    print(f"episodes: {result.episodes.upper()}: {printable(result.episodes_note)}")
     print(f"{bundle.index.name}: {result.verdict.upper()}")
     return 1 if result.verdict == "different" else 0
 

@@ -81,10 +81,10 @@ def check_folder(folder: Path) -> None:
     for number, path in enumerate(_walk(folder)):
         if number >= _MAX_FILES_IN_FOLDER:
             raise StrangeFileError(f"{folder}: expected at most {_MAX_FILES_IN_FOLDER:,} files")
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+        if path.is_symlink() and not _leads_into(path, root):
             raise StrangeFileError(
-                f"{path} is a link that leads out of the run folder: expected a file; copy the "
-                "file here if you trust it, or delete the link"
+                f"{path} is a link that leads out of the run folder, or round in circles: expected "
+                "a file; copy the file here if you trust it, or delete the link"
             )
         mode = path.lstat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
@@ -177,6 +177,13 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise ValueError(f"an entry's name leads elsewhere: {name[:80]!r}")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise ValueError(f"an entry is a link: {name[:80]!r}")
+
+
+def _leads_into(link: Path, root: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # before Python 3.13, of a link that leads back to itself
+        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

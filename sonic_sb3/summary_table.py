@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sonic_sb3.plain_text import counted
+from sonic_sb3.plain_text import counted, one_line
+from sonic_sb3.rom_files import rom_sha1
 
 if TYPE_CHECKING:
     from sonic_sb3.evaluation import Summary
@@ -31,6 +32,23 @@ def unplayed_levels(n_episodes: int, levels: Sequence[str]) -> str | None:
     if not 0 < n_episodes < len(levels):
         return None
     return f"note: {counted(n_episodes, 'episode')} play {n_episodes} of {len(levels)} levels"
+
+
+def other_rom(trained_on: object, env_id: str) -> str | None:
+    """
+    What to say of an agent that plays another ROM than the one it knows.
+
+    :param trained_on: That one's sha1, as the agent's files tell it; ``None`` where they do not.
+    :param env_id: The game.
+    :raises SonicError: The game has no ROM here.
+    """
+    here = rom_sha1(env_id)
+    if trained_on in (None, here):
+        return None
+    return (
+        f"note: trained on a ROM of {env_id} with sha1 {one_line(trained_on)[:40]}, played on one "
+        f"with {here}: it may be another game"
+    )
 
 
 def format_summary(title: str, summary: Summary) -> str:

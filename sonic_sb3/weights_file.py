@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sonic_sb3.errors import RunFolderError
-from sonic_sb3.pickle_scan import check_tuples
+from sonic_sb3.errors import RunFolderError, SettingsError
+from sonic_sb3.pickle_scan import check_state_pickle
+from sonic_sb3.plain_json import parse_json
 from sonic_sb3.strange_files import StrangeFileError, open_archive, read_entry, read_file
 
 # Of a network's size: its weights, two moments of the optimiser, and a target network.
 _MAX_TIMES_NETWORK = 4
 _MAX_OTHER_BYTES = 32_000_000  # what SB3 pickles beside the weights, and is not opened
+_MAX_MODEL_BYTES = 1 << 30
+_MAX_TIMESTEPS = 10**12
 _MAX_ENTRIES = 16
 _MAX_INNER_ENTRIES = 10_000  # a tensor each
+_PICKLE = "data.pkl"
+# What torch.save calls its entries. Its reader finds one also where the case of letters is another:
+# `data.PKL` would be a pickle that nobody looked at.
+_INNER_NAME = re.compile(
+    r"data\.pkl|data/[0-9]+|version|byteorder|\.format_version|\.storage_alignment"
+    r"|\.data/serialization_id"
+)
 
 
 Module = torch.nn.Module | torch.optim.Optimizer
@@ -62,12 +73,36 @@ def read_weights(
     return read
 
 
+def read_n_timesteps(path: Path) -> int | None:
+    """
+    How long the model in an SB3 zip had learned when it was saved.
+
+    :param path: The zip.
+    :returns: Timesteps; ``None`` where it does not tell. What is pickled beside them stays text.
+    :raises RunFolderError: There is no such file.
+    """
+    try:
+        content = read_file(path, _MAX_MODEL_BYTES)
+        with open_archive(content, _MAX_MODEL_BYTES, _MAX_ENTRIES) as archive:
+            data = parse_json(read_entry(archive, "data", _MAX_OTHER_BYTES), str(path))
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, SettingsError):
+        return None
+    n_timesteps = data.get("num_timesteps") if isinstance(data, dict) else None
+    is_count = type(n_timesteps) is int and 0 <= n_timesteps <= _MAX_TIMESTEPS
+    return n_timesteps if is_count else None
+
+
 def _load(content: bytes, max_bytes: int, device: Any) -> Any:
     """Read what ``torch.save`` wrote, in its format of archives, without unpickling objects."""
     with open_archive(content, max_bytes, _MAX_INNER_ENTRIES) as archive:
-        for name in archive.namelist():
-            if name.endswith(".pkl"):
-                check_tuples(read_entry(archive, name, max_bytes))
+        names = archive.namelist()
+        folder = names[0].partition("/")[0] if names else ""
+        for name in names:
+            if not _INNER_NAME.fullmatch(name.removeprefix(f"{folder}/")):
+                raise ValueError(f"expected the entries that torch.save writes, got {name!r:.80}")
+        check_state_pickle(read_entry(archive, f"{folder}/{_PICKLE}", max_bytes))
     return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
 

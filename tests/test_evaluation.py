@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from sonic_sb3.actors import make_actor
 from sonic_sb3.envs.vec_env import SonicVecEnv
+from sonic_sb3.errors import NotFiniteError
 from sonic_sb3.evaluation import EvaluationResult, evaluate, summarise
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.runs import make_policy
@@ -41,6 +43,24 @@ def test_a_dying_worker_changes_nothing(airstriker: str, monkeypatch: pytest.Mon
     result = play(airstriker)
     assert result.episodes == expected.episodes
     np.testing.assert_array_equal(result.best_input_movie, expected.best_input_movie)
+
+
+@pytest.mark.parametrize("algo", ["ppo", "ppo_lstm", "dqn", "qrdqn"])
+def test_finite_weights_that_overflow(airstriker: str, algo: str) -> None:
+    overrides = {"policy_kwargs.features_dim": 16} | dict.fromkeys(
+        ("env_kwargs.frame_width", "env_kwargs.frame_height"), 36
+    )
+    hyperparameters = load_hyperparameters(algo, airstriker, overrides=overrides)
+    policy = make_policy(algo, airstriker, hyperparameters)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.copy_(3e38 * (torch.rand(weight.shape, generator=generator) * 2 - 1))
+    observations = np.full((2, *policy.observation_space.shape), 255, np.uint8)
+    was_training = policy.training
+    with pytest.raises(NotFiniteError, match="cannot choose an action: expected numbers"):
+        make_actor(policy).action_probabilities(observations, np.ones(2, bool))
+    assert policy.training == was_training
 
 
 def test_episodes_have_seeds_of_their_own(airstriker: str) -> None:

@@ -43,3 +43,6 @@ def test_a_folder_that_is_not_there_empties_no_table(tmp_path: Path, capsys: Any
     assert share.main(["table", str(tmp_path / "nowhere"), "--write", str(readme)]) == 2
     assert "nowhere: expected one with bundles" in capsys.readouterr().err
     assert readme.read_text() == text
+    readme.write_bytes(b"\xff" + text.encode())
+    assert share.main(["table", str(tmp_path), "--write", str(readme)]) == 2
+    assert "expected text in UTF-8" in capsys.readouterr().err

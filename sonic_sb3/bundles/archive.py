@@ -8,9 +8,11 @@ directory first, and no more than they say is unpacked.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -83,7 +85,7 @@ def write_zip(path: Path, files: Mapping[str, bytes]) -> None:
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """
-    Write a bundle as a folder, which must not be there yet.
+    Write a bundle as a folder, which must not be there yet: all of it, or nothing.
 
     :param path: The folder to make.
     :param files: Contents by name.
@@ -91,11 +93,16 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """
     check_names(files)
     try:
-        path.mkdir(parents=True)
-        for name, content in files.items():
-            file = path / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+            folder = Path(temporary) / "bundle"
+            for name, content in files.items():
+                file = folder / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            folder.rename(path)
     except OSError as error:
         raise BundleError(f"cannot make the folder {path}: {error.strerror}") from error
 

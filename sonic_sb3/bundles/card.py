@@ -26,21 +26,25 @@ class CardFacts:
     :param name: The bundle's.
     :param algo: The algorithm.
     :param env: The game.
-    :param n_timesteps_trained: Timesteps of training.
+    :param n_timesteps_trained: Timesteps of training, where known.
     :param training_s: Seconds of training, where known.
     :param dtype: Of the weights.
     :param license: An identifier that the Hub knows, such as ``mit``; ``None`` leaves it open.
     :param notes: Markdown that the packer adds.
+    :param trained_by: The program that trained it.
+    :param is_sticky: Whether it was evaluated under sticky frame skip.
     """
 
     name: str
     algo: str
     env: str
-    n_timesteps_trained: int
+    n_timesteps_trained: int | None
     training_s: float | None
     dtype: str
     license: str | None
     notes: str
+    trained_by: str = "sonic_sb3"
+    is_sticky: bool = True
 
 
 def make_agent_card(
@@ -66,13 +70,14 @@ def make_agent_card(
         "",
         f"# {facts.name}",
         "",
-        f"An agent for `{facts.env}`, trained with {facts.algo.upper()} for "
-        f"{facts.n_timesteps_trained:,} timesteps{_minutes(facts.training_s)} by sonic_sb3.",
+        f"An agent for `{facts.env}`, trained with {facts.algo.upper()}{_length(facts)} by "
+        f"{facts.trained_by}.",
         "",
         *_table(levels),
         "",
-        "Episodes under sticky frame skip, each with a seed of its own, played with the weights as "
-        f"they lie here ({facts.dtype}). `{_VERIFY}` plays them again.",
+        f"Episodes{' under sticky frame skip' if facts.is_sticky else ''}, each with a seed of its "
+        f"own, played with the weights as they lie here ({facts.dtype}). `{_VERIFY}` plays them "
+        "again.",
         "",
         "```",
         f"python -m sonic_sb3.evaluate {facts.name}.sonic.zip --video best.mp4",
@@ -119,26 +124,31 @@ def check_card(
     content: bytes,
     source: str,
     name: str,
+    env_id: str,
     levels: Mapping[str, Summary],
     return_stds: Mapping[str, float],
 ) -> None:
     """
-    Accept a card whose figures are those of the evaluation.
+    Accept a card whose game and figures are those of the evaluation.
 
     :param content: The card.
     :param source: What to call it in messages.
     :param name: The bundle's.
+    :param env_id: The game.
     :param levels: The evaluation's summaries, by level.
     :param return_stds: Standard deviations of its episodes' returns, by level.
     :raises SonicError: It claims something else.
     """
     front = read_front_matter(content, source)
-    env = front.get("tags", [None])
-    env_id = env[0] if isinstance(env, list) and env else None
+    tags = front.get("tags")
+    if not isinstance(tags, list) or tags[:1] != [env_id]:
+        raise BundleError(
+            f"{source}: expected {env_id}, the agent's game, as its first tag, got {tags!r:.80}"
+        )
     # In the first bundles, half of the mean's interval stood behind +/-.
     half_intervals = {level: _half_interval(summary) for level, summary in levels.items()}
     honest = [
-        [{"name": name, "results": _results(str(env_id), levels, spreads)}]
+        [{"name": name, "results": _results(env_id, levels, spreads)}]
         for spreads in (return_stds, half_intervals)
     ]
     if front.get("model-index") not in honest:
@@ -189,8 +199,11 @@ def _metric(name: str, value: float | str) -> dict[str, Any]:
     return {"type": name, "value": value, "name": name, "verified": False}
 
 
-def _minutes(seconds: float | None) -> str:
-    return "" if seconds is None else f" ({seconds / 60:.0f} minutes)"
+def _length(facts: CardFacts) -> str:
+    """How long it learned, as far as that is known."""
+    minutes = "" if facts.training_s is None else f" ({facts.training_s / 60:.0f} minutes)"
+    n_timesteps = facts.n_timesteps_trained
+    return "" if n_timesteps is None else f" for {n_timesteps:,} timesteps{minutes}"
 
 
 def _table(levels: Mapping[str, Summary]) -> list[str]:

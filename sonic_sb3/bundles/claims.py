@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from sonic_sb3.evaluation import MEAN_INTERVAL_METHOD, Episode, Summary, summari
 
 _EPISODES: TypeAdapter[list[Episode]] = TypeAdapter(list[Episode])
 _TOLERANCE = {"rel_tol": 1e-6, "abs_tol": 1e-9}  # what another version of numpy may round otherwise
+_END_REASON = re.compile("[a-z_]{1,40}")
 _FACT_KEYS = {"env", "seed", "deterministic", "checkpoint"}
 
 
@@ -86,8 +88,8 @@ def read_claims(bundle: Bundle) -> Claims:
             f"{source}: the best episode is on {claims.best_episode.level}, the movie on "
             f"{bundle.movie.level}"
         )
-    card = bundle.files[CARD]
-    check_card(card, bundle.source(CARD), bundle.index.name, levels, claims.return_stds())
+    card, name = bundle.files[CARD], bundle.index.name
+    check_card(card, bundle.source(CARD), name, agent.env, levels, claims.return_stds())
     return claims
 
 
@@ -121,6 +123,12 @@ def _read_episodes(data: Any, source: str) -> Claims:
     seed, deterministic = data["seed"], data["deterministic"]
     if type(seed) is not int or seed < 0 or type(deterministic) is not bool or not episodes:
         raise BundleError(f"{source}: expected a seed, and at least one episode")
+    for episode in episodes:
+        if not _END_REASON.fullmatch(episode.end_reason):
+            raise BundleError(
+                f"{source}: episode {episode.index}: expected an end_reason such as time_limit, "
+                f"got {episode.end_reason[:40]!a}"
+            )
     return Claims(seed, deterministic, episodes, summarise(episodes))
 
 

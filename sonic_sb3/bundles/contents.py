@@ -85,7 +85,7 @@ class AgentSettings(StrictSettings):
     levels: Annotated[tuple[str, ...], Field(min_length=1)]
     rom_sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     num_threads: Annotated[Count, Field(le=1024)]
-    n_timesteps_trained: Annotated[int, Field(ge=0, le=10**12)]
+    n_timesteps_trained: Annotated[int, Field(ge=0, le=10**12)] | None = None  # where known
     dtype: Literal["float16", "float32"]
 
 

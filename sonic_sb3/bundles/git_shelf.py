@@ -1,11 +1,12 @@
 """
 A git repository as a shelf. Only objects and refs are used, never a work tree: nothing that lies in
-a stranger's repository is checked out, no hook or filter of it runs.
+a stranger's repository is checked out, no hook or filter of it runs on this machine.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +17,19 @@ from sonic_sb3.bundles.archive import SUFFIX, write_zip
 from sonic_sb3.bundles.contents import Bundle
 from sonic_sb3.bundles.limits import MAX_ARCHIVE_BYTES
 from sonic_sb3.errors import BundleError
+from sonic_sb3.plain_text import without_password
 
 _TIMEOUT_S = 600
 _PROTOCOLS = "file:git:http:https:ssh"  # not `ext`, which runs a command
-_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never")
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_SAFE = (*_NO_HOOKS, "-c", "protocol.ext.allow=never")
+# What a push starts in a repository on this machine; it reads that one's settings, not ours.
+_RECEIVER = (
+    *_NO_HOOKS,
+    *("-c", "core.alternateRefsCommand=true"),
+    *("-c", "receive.autogc=false"),
+    *("-c", "receive.denyCurrentBranch=refuse"),  # a work tree stays as it is
+)
 
 
 class GitShelf:
@@ -33,7 +43,10 @@ class GitShelf:
     def __init__(self, url: str) -> None:
         if not url or url.startswith("-"):
             raise BundleError(f"shelf {url!r}: expected a git repository's URL or path")
-        self._url = url
+        # Git works in a temporary folder, from which a relative path leads elsewhere. And of a
+        # plain path it would ignore a clone's depth, with a warning.
+        self._url = Path(url).resolve().as_uri() if Path(url).exists() else url
+        self._shown = without_password(url)
 
     def names(self) -> list[str]:
         with self._cloned() as repository:
@@ -46,17 +59,17 @@ class GitShelf:
         with self._cloned() as repository:
             entry = _git(repository, "ls-tree", "HEAD", "--", f"{name}{SUFFIX}").split()
             if len(entry) < 3 or entry[0] not in ("100644", "100755"):
-                raise BundleError(f"{self._url}: {name}{SUFFIX}: expected a plain file")
+                raise BundleError(f"{self._shown}: {name}{SUFFIX}: expected a plain file")
             n_bytes = int(_git(repository, "cat-file", "-s", entry[2]))
             if n_bytes > MAX_ARCHIVE_BYTES:
                 raise BundleError(
-                    f"{self._url}: {name}{SUFFIX}: expected at most {MAX_ARCHIVE_BYTES:,} bytes"
+                    f"{self._shown}: {name}{SUFFIX}: expected at most {MAX_ARCHIVE_BYTES:,} bytes"
                 )
             path = folder / f"{name}{SUFFIX}"
             path.write_bytes(_git_bytes(repository, "cat-file", "blob", entry[2]))
         return path
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         file = f"{bundle.index.name}{SUFFIX}"
         with self._cloned() as repository, tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / file
@@ -72,18 +85,18 @@ class GitShelf:
             commit = _git(repository, *who, "commit-tree", tree, *parents, "-m", message)
             branch = _git(repository, "symbolic-ref", "HEAD")
             # The shelf changes here, in one step, unless somebody else was faster.
-            _git(repository, "push", "--quiet", "--", self._url, f"{commit}:{branch}")
-        return f"{self._url}, commit {commit[:12]}"
+            options = ["--quiet"]
+            if self._url.startswith("file:"):
+                options.append(f"--receive-pack={shlex.join(['git', *_RECEIVER, 'receive-pack'])}")
+            _git(repository, "push", *options, "--", self._url, f"{commit}:{branch}")
+        return f"{self._shown}, commit {commit[:12]}"
 
     @contextmanager
     def _cloned(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             repository = Path(folder) / "shelf"
             options = ("--quiet", "--bare", "--depth", "1", "--no-tags", "--single-branch")
-            url = self._url
-            if Path(url).exists():
-                url = Path(url).resolve().as_uri()  # or git would ignore the depth, with a warning
-            _git(Path(folder), "clone", *options, "--", url, str(repository))
+            _git(Path(folder), "clone", *options, "--", self._url, str(repository))
             yield repository
 
 
@@ -126,5 +139,6 @@ def _git_bytes(folder: Path, *arguments: str) -> bytes:
         raise BundleError(f"git {arguments[0]}: no answer in {_TIMEOUT_S} s") from error
     except subprocess.CalledProcessError as error:
         words = error.stderr.decode("utf-8", "replace").split()
-        raise BundleError(f"git {arguments[0]} failed: {' '.join(words)[-300:]}") from error
+        reason = without_password(" ".join(words))
+        raise BundleError(f"git {arguments[0]} failed: {reason[-300:]}") from error
     return result.stdout

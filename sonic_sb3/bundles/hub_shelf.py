@@ -10,6 +10,7 @@ from typing import Any
 from sonic_sb3.bundles.contents import INDEX, Bundle
 from sonic_sb3.bundles.limits import check_names, check_size, check_total
 from sonic_sb3.errors import BundleError, SonicError
+from sonic_sb3.plain_text import counted
 
 _EXTRA = "the Hub needs huggingface_hub: pip install 'sonic_sb3[hub]'"
 _NOT_OURS = (".gitattributes",)
@@ -55,7 +56,7 @@ class HubShelf:
                 path.write_bytes(content)
         return target
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         expected = self._repository.partition("/")[2]
@@ -66,11 +67,13 @@ class HubShelf:
             )
         with _explained(self._repository) as hub:
             hub.create_repo(self._repository, exist_ok=True)
-            there = set(hub.list_repo_files(self._repository))
+            there = set(hub.list_repo_files(self._repository)) - set(_NOT_OURS)
+            if there and not replaces:
+                raise BundleError(_holds_files(self._repository, there))
             operations: list[Any] = [
                 CommitOperationAdd(file, content) for file, content in bundle.files.items()
             ]
-            stale = sorted(there - bundle.files.keys() - set(_NOT_OURS))
+            stale = sorted(there - bundle.files.keys())
             operations += [CommitOperationDelete(file, is_folder=False) for file in stale]
             # All files become visible with this one commit, or none.
             commit = hub.create_commit(self._repository, operations, commit_message=message)
@@ -79,6 +82,14 @@ class HubShelf:
     def _download(self, hub: Any, file: str, revision: str | None, folder: Path) -> bytes:
         path = hub.hf_hub_download(self._repository, file, revision=revision, local_dir=folder)
         return Path(path).read_bytes()
+
+
+def _holds_files(repository: str, files: set[str]) -> str:
+    listed = ", ".join(sorted(files)[:5]) + (", ..." if len(files) > 5 else "")
+    return (
+        f"hub:{repository} holds {counted(len(files), 'file')} ({listed}), expected an empty "
+        "repository or a new one: nothing was pushed; --replace deletes what is there"
+    )
 
 
 @contextmanager

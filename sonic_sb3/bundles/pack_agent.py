@@ -40,6 +40,7 @@ from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import describe_machine
 from sonic_sb3.runs import Run, load_run
 from sonic_sb3.video import record_video
+from sonic_sb3.weights_file import read_n_timesteps
 
 # What a run's manifest tells that is nobody's secret: no commands, no folders.
 _FROM_MANIFEST = (
@@ -52,6 +53,8 @@ _FROM_MANIFEST = (
     "started_at",
     "finished_at",
 )
+_MAX_TRAINING_S = 10**10
+_OF_THE_END = ("training_s", "finished_at")  # not those of a checkpoint on the way there
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class TrainedAgent:
     :param hyperparameters: Those it was trained with.
     :param policy: Its weights, loaded.
     :param num_threads: Of torch in training.
-    :param n_timesteps_trained: How long it learned.
+    :param n_timesteps_trained: How long it learned, where known.
     :param provenance: Where it comes from, plain data.
     :param curves: Tables by name.
     """
@@ -103,22 +106,9 @@ class TrainedAgent:
     hyperparameters: Hyperparameters
     policy: BasePolicy
     num_threads: int
-    n_timesteps_trained: int
+    n_timesteps_trained: int | None
     provenance: dict[str, Any]
     curves: dict[str, bytes] = field(default_factory=dict)
-
-
-def pack_run(path: Path, options: PackOptions) -> dict[str, bytes]:
-    """
-    Make a bundle of a run folder's agent.
-
-    :param path: ``LOGS/ALGO/ENV_k``.
-    :param options: How.
-    :returns: Contents by name.
-    :raises SonicError: The run has no agent, or the game cannot be played here.
-    """
-    run = load_run(path)
-    return pack_agent(_read_agent(run, options.checkpoint), options)
 
 
 def pack_agent(agent: TrainedAgent, options: PackOptions) -> dict[str, bytes]:
@@ -162,6 +152,8 @@ def pack_agent(agent: TrainedAgent, options: PackOptions) -> dict[str, bytes]:
         dtype=options.dtype,
         license=options.license,
         notes=options.notes,
+        trained_by=agent.provenance.get("trained_by", "sonic_sb3"),
+        is_sticky=agent.hyperparameters.env_kwargs.sticky_prob > 0,
     )
     files = {
         CARD: make_agent_card(card, claims.by_level(), claims.return_stds()).encode(),
@@ -185,16 +177,17 @@ def default_name(algo: str, env_id: str, levels: tuple[str, ...]) -> str:
     return f"{algo}-{env_id.partition('-')[0]}-{level}"[:64]
 
 
-def _read_agent(run: Run, checkpoint: str | None) -> TrainedAgent:
+def read_agent(path: Path, checkpoint: str | None) -> TrainedAgent:
+    """
+    A run folder's agent.
+
+    :param path: ``LOGS/ALGO/ENV_k``.
+    :param checkpoint: As for :meth:`Run.load_policy`.
+    :raises SonicError: The run has none, or was trained on another ROM.
+    """
+    run = load_run(path)
     manifest = run.folder.read_manifest()
     settings = run.settings
-    if checkpoint is not None and checkpoint.isdigit():
-        n_timesteps = int(checkpoint)
-    else:
-        n_timesteps = int(manifest.get("n_timesteps_trained", settings.n_timesteps))
-    provenance = {key: manifest[key] for key in _FROM_MANIFEST if manifest.get(key) is not None}
-    provenance |= {"seed": settings.seed, "num_threads": settings.num_threads}
-    provenance |= {"rom_sha1": manifest.get("rom_sha1"), "checkpoint": checkpoint or "last"}
     if manifest.get("rom_sha1") != rom_sha1(settings.env):
         raise BundleError(
             f"{run.folder.path}: trained on a ROM with sha1 {manifest.get('rom_sha1')}, here it is "
@@ -207,10 +200,23 @@ def _read_agent(run: Run, checkpoint: str | None) -> TrainedAgent:
         hyperparameters=run.hyperparameters,
         policy=run.load_policy(checkpoint),
         num_threads=settings.num_threads,
-        n_timesteps_trained=n_timesteps,
-        provenance=provenance,
+        n_timesteps_trained=read_n_timesteps(run.model_path(checkpoint)),
+        provenance=_read_provenance(run, checkpoint),
         curves=read_curves(run.folder.path),
     )
+
+
+def _read_provenance(run: Run, checkpoint: str | None) -> dict[str, Any]:
+    manifest, settings = run.folder.read_manifest(), run.settings
+    keys = [key for key in _FROM_MANIFEST if checkpoint is None or key not in _OF_THE_END]
+    provenance = {key: manifest[key] for key in keys if manifest.get(key) is not None}
+    training_s = provenance.get("training_s", 0.0)
+    if type(training_s) not in (int, float) or not 0 <= training_s <= _MAX_TRAINING_S:
+        raise BundleError(
+            f"{run.folder.manifest}: training_s: expected seconds, got {training_s!r:.80}"
+        )
+    provenance |= {"seed": settings.seed, "num_threads": settings.num_threads}
+    return provenance | {"rom_sha1": manifest.get("rom_sha1"), "checkpoint": checkpoint or "last"}
 
 
 def _prove(agent: TrainedAgent, result: EvaluationResult) -> InputMovie:
@@ -241,9 +247,13 @@ def _agent_settings(agent: TrainedAgent, dtype: str) -> dict[str, Any]:
         "levels": list(agent.levels),
         "rom_sha1": rom_sha1(agent.env),
         "num_threads": agent.num_threads,
-        "n_timesteps_trained": agent.n_timesteps_trained,
+        **_known("n_timesteps_trained", agent.n_timesteps_trained),
         "dtype": dtype,
     }
+
+
+def _known(key: str, value: int | None) -> dict[str, int]:
+    return {} if value is None else {key: value}
 
 
 def _hyperparameters(agent: TrainedAgent) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from sonic_sb3.atomic_files import replacing
 from sonic_sb3.bundles.archive import SUFFIX, write_zip
 from sonic_sb3.bundles.contents import HYPERPARAMETERS, INDEX, Bundle, open_bundle
 from sonic_sb3.errors import BundleError, SettingsError
-from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.hyperparams import NAMED_CONFIGURATIONS, load_hyperparameters
 from sonic_sb3.rom_files import roms_dir
 from sonic_sb3.shipped_files import zoo_dir
+
+_SUFFIXES = (".yml", ".yaml", ".zip")
 
 
 def user_zoo_dir() -> Path:
@@ -74,12 +76,13 @@ def load_conf_file(
 
     :param algo: The algorithm.
     :param env_id: The game.
-    :param conf_file: A YAML file, a bundle, or the name of either among the installed ones;
-        ``None`` for the file that this package brings.
+    :param conf_file: A YAML file, a configuration's name, a bundle, or the name of either among
+        the installed ones; ``None`` for the file that this package brings.
     :param overrides: As for :func:`sonic_sb3.load_hyperparameters`.
     :raises SonicError: There is no such file, it is of another algorithm, or not valid.
     """
-    if conf_file is None or (Path(conf_file).is_file() and Path(conf_file).suffix != ".zip"):
+    is_file = conf_file and Path(conf_file).is_file() and Path(conf_file).suffix != ".zip"
+    if conf_file is None or is_file or conf_file in NAMED_CONFIGURATIONS:
         return load_hyperparameters(algo, env_id, conf_file, overrides)
     installed = user_hyperparams_dir() / f"{conf_file.removesuffix('.yml')}.yml"
     if "/" not in conf_file and installed.is_file():
@@ -103,8 +106,10 @@ def install(bundle: Bundle, *, replaces: bool = False) -> list[Path]:
     :param bundle: An agent or a study, already checked.
     :param replaces: Overwrite what is there under the same name.
     :returns: The files that were written, or were there with the same contents.
-    :raises SonicError: Another bundle has the name, or nothing in this one can be installed.
+    :raises SonicError: Another bundle has the name, it could be taken for something else, or
+        nothing in this one can be installed.
     """
+    _check_name(bundle.index.name)
     if bundle.kind == "experiment":
         raise BundleError(
             f"{bundle.path}: an experiment is read, not installed; `share show` tells of it"
@@ -135,6 +140,20 @@ def _candidates(path: Path) -> Iterator[Path]:
         return
     yield zoo_dir() / file.name
     yield user_zoo_dir() / file.name
+
+
+def _check_name(name: str) -> None:
+    """A stranger's bundle must not answer to a name by which somebody means another thing."""
+    if name.lower() in NAMED_CONFIGURATIONS:
+        raise BundleError(
+            f"{name} is a configuration that comes with this package: expected another name of a "
+            "bundle to install; use it by its path"
+        )
+    if name.lower().endswith(_SUFFIXES):
+        raise BundleError(
+            f"{name} could be taken for a file's name: expected none of the endings "
+            f"{', '.join(_SUFFIXES)} of a bundle to install; use it by its path"
+        )
 
 
 def _check_free(path: Path, content: bytes | None, bundle: Bundle) -> None:

@@ -26,12 +26,13 @@ from sonic_sb3.errors import BundleError, SettingsError
 from sonic_sb3.games import find_game, resolve_levels
 from sonic_sb3.hyperparams import check_algo
 from sonic_sb3.models import load_policy_weights, make_model, save_model
-from sonic_sb3.plain_yaml import ODD_VALUES, parse_mapping
+from sonic_sb3.plain_yaml import ODD_VALUES, PlainLoader, parse_mapping
 from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.run_folder import RunFolder, create_run_folder
 from sonic_sb3.runs import make_policy, observation_space
 from sonic_sb3.strange_files import read_file
 from sonic_sb3.strict_settings import validate
+from sonic_sb3.weights_file import read_n_timesteps
 
 _OUR_POLICY = "sonic_sb3.policies.SonicPolicy"
 _ORDERED_DICT = "tag:yaml.org,2002:python/object/apply:collections.OrderedDict"
@@ -117,7 +118,7 @@ def write_sb3_zip(bundle: Bundle, path: Path) -> None:
     envs = _SpacesOnly(bundle.agent.env, bundle.hyperparameters)
     model = make_model(bundle.agent.algo, envs, bundle.hyperparameters, seed=0, device="cpu")
     load_bundle_weights(model, bundle)
-    model.num_timesteps = bundle.agent.n_timesteps_trained
+    model.num_timesteps = bundle.agent.n_timesteps_trained or 0
     save_model(model, path)
 
 
@@ -147,7 +148,8 @@ def read_rl_zoo3_run(path: Path, algo: str | None = None) -> TrainedAgent:
         config["env_kwargs"] = dict(arguments["env_kwargs"])
     hyperparameters = validate(ALGORITHM_SETTINGS[algo], _translate(config, source), source)
     policy = make_policy(algo, env_id, hyperparameters)
-    load_policy_weights(policy, RunFolder(path, env_id).model)
+    model = RunFolder(path, env_id).model
+    load_policy_weights(policy, model)
     seed = arguments.get("seed")
     return TrainedAgent(
         algo=algo,
@@ -156,7 +158,7 @@ def read_rl_zoo3_run(path: Path, algo: str | None = None) -> TrainedAgent:
         hyperparameters=hyperparameters,
         policy=policy,
         num_threads=1,
-        n_timesteps_trained=hyperparameters.n_timesteps,
+        n_timesteps_trained=read_n_timesteps(model),  # the settings' may not be those of `-n`
         provenance={
             "trained_by": "rl-zoo3",
             "rom_sha1": rom_sha1(env_id),
@@ -194,13 +196,14 @@ def _translate(config: dict[str, Any], source: str) -> dict[str, Any]:
     return config
 
 
-class _Rl3ConfigLoader(yaml.SafeLoader):
+class _Rl3ConfigLoader(PlainLoader):
     """Plain YAML, and the one Python object that rl-zoo3 writes: an ordered mapping."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge keys, of which a few lines can make millions, are none of rl-zoo3's."""
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise yaml.YAMLError("expected no merge key (<<)")
+        super().flatten_mapping(node)
 
 
 def _construct_pairs(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Any, Any]:
@@ -225,15 +228,15 @@ _Rl3ConfigLoader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tu
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = read_file(path, _MAX_CONFIG_BYTES).decode()
-        data = yaml.load(text, Loader=_Rl3ConfigLoader)
+        # Once more as plain YAML, with the limits that all settings have.
+        plain = yaml.safe_dump(yaml.load(text, Loader=_Rl3ConfigLoader), sort_keys=False)
     except OSError as error:
         raise BundleError(
             f"cannot read {path}: {error.strerror}; expected a run folder of rl-zoo3"
         ) from error
-    except (yaml.YAMLError, AssertionError, *ODD_VALUES) as error:
+    except (yaml.YAMLError, SettingsError, AssertionError, *ODD_VALUES) as error:
         reason = " ".join(str(error).split())
         raise BundleError(
             f"{path}: expected plain settings, nothing that runs: {reason}"
         ) from error
-    # Once more as plain YAML, with the limits that all settings have.
-    return parse_mapping(yaml.safe_dump(data, sort_keys=False), str(path))
+    return parse_mapping(plain, str(path))

@@ -17,6 +17,7 @@ from sonic_sb3.bundles.contents import Bundle, open_bundle
 from sonic_sb3.bundles.git_shelf import GitShelf
 from sonic_sb3.bundles.hub_shelf import HubShelf
 from sonic_sb3.errors import BundleError
+from sonic_sb3.plain_text import without_password
 
 _HUB = re.compile(r"hub:([\w.-]{1,96}/[\w.-]{1,96})")
 
@@ -36,12 +37,13 @@ class Shelf(Protocol):
         :returns: The bundle's path in it.
         """
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         """
         Add or replace a bundle in one step.
 
         :param bundle: The bundle.
         :param message: What is done, for the shelf's history.
+        :param replaces: Where the shelf has room for one bundle only: delete what lies there.
         :returns: Where it now lies, for people.
         """
 
@@ -62,7 +64,7 @@ class FolderShelf:
     def fetch(self, name: str, folder: Path) -> Path:
         return self._folder / f"{name}{SUFFIX}"
 
-    def put(self, bundle: Bundle, message: str) -> str:
+    def put(self, bundle: Bundle, message: str, *, replaces: bool) -> str:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -87,7 +89,9 @@ def open_shelf(address: str) -> Shelf:
     if address.startswith("git+") or address.rstrip("/").endswith(".git"):
         return GitShelf(address.removeprefix("git+"))
     if "://" in address:
-        raise BundleError(f"shelf {address[:80]!r}: expected a folder, git+URL or hub:USER/REPO")
+        raise BundleError(
+            f"shelf {without_password(address)[:80]!r}: expected a folder, git+URL or hub:USER/REPO"
+        )
     return FolderShelf(Path(address))
 
 
@@ -97,11 +101,12 @@ def push(bundle: Bundle, address: str, *, replaces: bool = False) -> str:
 
     :param bundle: Already checked.
     :param address: The shelf.
-    :param replaces: Overwrite another bundle of the same name.
+    :param replaces: Overwrite another bundle of the same name; on the Hub, whatever the repository
+        holds.
     :returns: What happened, for people.
     :raises SonicError: Another bundle has the name, or the shelf cannot be written.
     """
-    shelf = open_shelf(address)
+    shelf, shown = open_shelf(address), without_password(address)
     name = bundle.index.name
     if name in shelf.names() and not replaces:
         with tempfile.TemporaryDirectory() as folder:
@@ -109,9 +114,10 @@ def push(bundle: Bundle, address: str, *, replaces: bool = False) -> str:
         if there.id == bundle.id:
             return f"{name} is on the shelf already"
         raise BundleError(
-            f"{address} has another {name}: nothing was pushed; --replace overwrites it"
+            f"{shown} has another {name}: nothing was pushed; --replace overwrites it"
         )
-    place = shelf.put(bundle, f"Add {name} ({bundle.kind}, {bundle.id[:12]})")
+    message = f"Add {name} ({bundle.kind}, {bundle.id[:12]})"
+    place = shelf.put(bundle, message, replaces=replaces)
     return f"pushed {name}: {place}"
 
 
@@ -126,13 +132,13 @@ def pull(address: str, name: str | None, folder: Path, *, replaces: bool = False
     :returns: The ``.sonic.zip``.
     :raises SonicError: It is not there, may not be opened, or another file is in its place.
     """
-    shelf = open_shelf(address)
-    name = _choose(shelf.names(), name, address)
+    shelf, shown = open_shelf(address), without_password(address)
+    name = _choose(shelf.names(), name, shown)
     with tempfile.TemporaryDirectory() as temporary:
         bundle = open_bundle(shelf.fetch(name, Path(temporary)))
         if bundle.index.name != name:
             raise BundleError(
-                f"{address}: expected a bundle called {name}, it calls itself {bundle.index.name}"
+                f"{shown}: expected a bundle called {name}, it calls itself {bundle.index.name}"
             )
         path = folder / f"{name}{SUFFIX}"
         if path.exists() and not replaces and open_bundle(path).id != bundle.id:

@@ -40,9 +40,10 @@ def _describe_agent(bundle: Bundle) -> list[str]:
     check_agent_weights(bundle)
     agent = bundle.agent
     levels = ", ".join(agent.levels)
+    n_timesteps = agent.n_timesteps_trained
+    trained = "" if n_timesteps is None else f"{n_timesteps:,} timesteps, "
     return [
-        f"  {agent.algo} on {agent.env} {levels}, {agent.n_timesteps_trained:,} timesteps, "
-        f"weights in {agent.dtype}",
+        f"  {agent.algo} on {agent.env} {levels}, {trained}weights in {agent.dtype}",
         format_summary("claims", claims.summary),
         f"  movie of episode {claims.best_episode.index}: {len(bundle.movie.inputs):,} frames",
         "  figures, card and weights agree with each other; `share verify` plays them again",
@@ -54,7 +55,8 @@ def _indented(data: Mapping[str, Any], depth: int = 1) -> list[str]:
 
 
 def _walk(data: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for key, value in data.items():
+    for name, value in data.items():
+        key = printable(name)[:200]
         if isinstance(value, Mapping):
             yield f"{'  ' * depth}{key}"
             yield from _walk(value, depth + 1)

@@ -12,8 +12,11 @@ from sonic_sb3.plain_text import is_plain
 
 # `<b>`, `</b>`, `<!--`, `<?php`, `<script`: a card is Markdown and its few tables need none of it.
 _HTML = re.compile(r"<[A-Za-z/!?]")
+# `[text](target)`, and `[label]: target` at a line's beginning, also in quotations and lists.
 _LINK = re.compile(
-    r"\]\([ \t\n]{0,9}<?([^)\s>]*)|^[ \t]{0,9}\[[^\]\n]{1,999}\]:[ \t\n]{0,9}<?(\S+)", re.MULTILINE
+    r"\]\(\s*<?([^)\s>]*)"
+    r"|^[ \t>*+\-0-9.)]*\[(?:[^\[\]\\]|\\[\s\S]){1,999}\]:\s*<?(\S+)",
+    re.MULTILINE,
 )
 _RELATIVE = re.compile(r"[\w.=+-]+(/[\w.=+-]+)*")
 _MAX_CELL = 10_000

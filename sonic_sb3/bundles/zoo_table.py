@@ -64,6 +64,8 @@ def update_table(readme: Path, folder: Path) -> bool:
         old = readme.read_text(encoding="utf-8")
     except OSError as error:
         raise BundleError(f"cannot read {readme}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{readme}: expected text in UTF-8 ({error.reason})") from error
     new = replace_table(old, make_table(folder))
     if new != old:
         write_text(readme, new)
@@ -85,7 +87,8 @@ def _rows(bundle: Bundle) -> list[list[str]]:
         if "completion_time_s" in summary.means:
             seconds = f"{summary.means['completion_time_s']:.1f}"
         facts = [rate, f"{interval} (n = {summary.n_episodes})", seconds]
-        trained = [f"{agent.n_timesteps_trained:,}", minutes]
+        n_timesteps = agent.n_timesteps_trained
+        trained = ["-" if n_timesteps is None else f"{n_timesteps:,}", minutes]
         names = [f"`zoo/{bundle.index.name}`", level]
         rows.append([*names, *facts, *trained, f"{agent.algo}: {', '.join(shown)}"])
     return rows

@@ -114,6 +114,13 @@ def movie_with(files: Files, old: str, new: str) -> Files:
     return json_edited(files, "best_episode.movie.txt", old, new)
 
 
+def with_end_reason(files: Files, text: str) -> Files:
+    """A consistent evaluation: episodes and summaries tell the same reason."""
+    reason = json.loads(files["evaluation.json"])["episodes"][0]["end_reason"]
+    evaluation = files["evaluation.json"].replace(f'"{reason}"'.encode(), f'"{text}"'.encode())
+    return replaced(files, "evaluation.json", evaluation)
+
+
 def first_score(files: Files) -> str:
     data = json.loads(files["evaluation.json"])
     return f'"contest_score": {data["episodes"][0]["contest_score"]}'
@@ -202,6 +209,20 @@ CONTENTS: dict[str, tuple[Callable[[Files], Files], str]] = {
         lambda f: json_edited(f, "README.md", "value: 0.0", "value: 1.0"),
         "model-index",
     ),
+    "a card for another game": (
+        lambda f: replaced(
+            f, "README.md", f["README.md"].replace(b"PangolinDash-", b"SonicTheHedgehog-")
+        ),
+        "the agent's game",
+    ),
+    "figures for another game on the card": (
+        lambda f: replaced(
+            f, "README.md", f["README.md"].replace(b"type: PangolinDash-", b"type: Airstriker-")
+        ),
+        "model-index",
+    ),
+    "escapes in a reason": (lambda f: with_end_reason(f, "\\r\\u001b[2Kmovie: SAME"), "end_reason"),
+    "half a character in a reason": (lambda f: with_end_reason(f, "\\ud800"), "end_reason"),
     "an episode with another seed": (
         lambda f: json_edited(f, "evaluation.json", '"seed": 12,', '"seed": 13,'),
         "seed",

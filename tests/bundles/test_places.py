@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ import pytest
 import torch
 
 from sonic_sb3 import evaluate, load_run, share, train
+from sonic_sb3.bundles import packing
 from sonic_sb3.bundles.agents import load_bundle_policy
 from sonic_sb3.bundles.archive import write_folder, write_zip
 from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
 from sonic_sb3.bundles.places import find_bundle, load_conf_file
 from sonic_sb3.errors import SettingsError, SonicError, StudyError
 from sonic_sb3.hyperparams import load_hyperparameters
+from sonic_sb3.rom_files import rom_sha1
 from sonic_sb3.tuning.plan import Asked, begin_or_join, find_place
+from tests.chaos.run_folders import GAME as RUNS_GAME
+from tests.chaos.run_folders import make_run_folder
 
 GAME = "PangolinDash-Genesis-v0"
 
@@ -37,6 +42,24 @@ def test_install_never_overwrites_silently(
     assert {p: p.read_bytes() for p in user_home.rglob("*") if p.is_file()} == before
     assert share.main(["install", str(tmp_path / "other.sonic.zip"), "--replace"]) == 0
     assert installed.read_bytes() != bundle_path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["tuned-ppo", "Borghi-Fast", "ppo-best.yml", "x.sonic.zip"])
+def test_names_that_mean_something_else_are_not_installed(
+    name: str, agent_files: dict[str, bytes], user_home: Path, tmp_path: Path, capsys: Any
+) -> None:
+    files = {k: v for k, v in agent_files.items() if k != INDEX}
+    files["README.md"] = files["README.md"].replace(b"ppo-small1", name.encode())
+    write_zip(tmp_path / "a.sonic.zip", add_index("agent", name, files))
+    assert share.main(["install", str(tmp_path / "a.sonic.zip")]) == 2
+    assert "of a bundle to install" in capsys.readouterr().err
+    assert not list(user_home.rglob("*.*"))
+
+
+def test_a_shipped_configuration_keeps_its_name(user_home: Path) -> None:
+    (user_home / "hyperparams").mkdir(parents=True)
+    (user_home / "hyperparams" / "tuned-ppo.yml").write_text("default: {n_steps: 7}")
+    assert load_conf_file("ppo", GAME, "tuned-ppo").n_steps != 7
 
 
 def test_names_find_what_was_installed(bundle_path: Path, monkeypatch: Any, tmp_path: Path) -> None:
@@ -100,9 +123,27 @@ def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any)
 
     claimed = json.loads(open_bundle(bundle_path).files["evaluation.json"])
     assert json.loads(result.read_text())["episodes"] == claimed["episodes"]
+    assert "another game" not in capsys.readouterr().out
     assert evaluate.main([str(bundle_path), "--env", "Airstriker-Genesis-v0"]) == 2
     assert "was trained on" in capsys.readouterr().err
     assert evaluate.main([str(bundle_path), "--checkpoint", "best"]) == 2
+
+
+def test_evaluate_tells_of_another_rom(
+    agent_files: dict[str, bytes], tmp_path: Path, capsys: Any
+) -> None:
+    here = rom_sha1(GAME)
+    files = {k: v.replace(here.encode(), b"f" * 40) for k, v in agent_files.items() if k != INDEX}
+    write_folder(tmp_path / "bundle", add_index("agent", "ppo-small1", files))
+    result = tmp_path / "result.json"
+    assert evaluate.main([str(tmp_path / "bundle"), "-n", "1", "--json", str(result)]) == 0
+    assert f"with sha1 {'f' * 40}, played on one with {here}" in capsys.readouterr().out
+    assert json.loads(result.read_text())["rom_sha1"] == here
+    run = make_run_folder(tmp_path / "run")  # its manifest tells of a ROM of zeros
+    assert evaluate.main([str(run), "-n", "1"]) == 0
+    assert f"with sha1 {'0' * 40}, played on one with {rom_sha1(RUNS_GAME)}" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,6 +160,10 @@ def test_evaluate_takes_a_bundle(bundle_path: Path, tmp_path: Path, capsys: Any)
         (["frobnicate"], "invalid choice"),
         ([], "ACTION"),
         (["table", "--write", "nowhere.md"], "cannot read nowhere.md"),
+        (["import", ".", "--checkpoint", "best"], "--checkpoint: expected no such option"),
+        (["pack", ".", "--name", "../x"], "name '../x': expected up to 64 letters"),
+        (["pack", ".", "--license", "<b>"], "--license: expected Markdown without HTML"),
+        (["pack", ".", "-n", "5"], "-n: expected no such option with a study's export"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(
@@ -141,6 +186,84 @@ def test_a_size_limit_is_kept(bundle_path: Path, tmp_path: Path, capsys: Any) ->
     assert not output.exists()
     assert share.main([*argv, "8"]) == 0
     assert output.read_bytes() == bundle_path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--name", "other"],
+        ["--dtype", "float32"],
+        ["-n", "5"],
+        ["--seed", "1"],
+        ["--deterministic"],
+        ["--checkpoint", "best"],
+        ["--no-video"],
+        ["--license", "mit"],
+        ["--algo", "ppo"],
+    ],
+    ids="".join,
+)
+def test_a_bundle_is_passed_on_as_it_is(
+    options: list[str], bundle_path: Path, tmp_path: Path, capsys: Any
+) -> None:
+    output = tmp_path / "out.sonic.zip"
+    assert share.main(["pack", str(bundle_path), "-o", str(output), *options]) == 2
+    assert f"{options[0]}: expected no such option with a bundle" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "x.zip"], "expected a file that ends in .sonic.zip"),
+        (["-o", "nowhere/x.sonic.zip"], "expected a file in a folder that is there"),
+        (["-o", "there.sonic.zip"], "nothing was played"),
+        (["--as", "sb3", "-o", "there.sonic.zip"], "nothing was played"),
+        (["--as", "folder", "-o", "there.sonic.zip"], "expected a folder to make"),
+        (["--as", "rl-zoo3", "-o", "there.sonic.zip"], "expected a folder for runs"),
+        (["--notes", "notes.md"], "--notes: expected Markdown without HTML"),
+        (["--algo", "ppo"], "--algo: expected no such option with a run folder"),
+    ],
+)
+def test_mistakes_in_options_are_told_before_anything_is_played(
+    options: list[str], message: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    def play(*_: Any, **__: Any) -> None:
+        raise AssertionError("nothing is to be played")
+
+    run = make_run_folder(tmp_path / "run")
+    rom = {"rom_sha1": rom_sha1(RUNS_GAME)}
+    manifest = json.loads((run / "manifest.json").read_text()) | rom
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "there.sonic.zip").write_bytes(b"x")
+    (tmp_path / "notes.md").write_text("<script>")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(packing, "pack_agent", play)
+    assert share.main(["pack", "run", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "there.sonic.zip").read_bytes() == b"x"
+
+
+def test_a_folder_is_whole_or_not_there(
+    bundle_path: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    argv = ["pack", str(bundle_path), "--as", "folder", "-o", str(tmp_path / "out" / "folder")]
+    write_bytes = Path.write_bytes
+
+    def write_some(path: Path, content: bytes) -> int:
+        if path.name == "policy.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", write_some)
+        assert share.main(argv) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+    assert share.main(argv) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder"]
+    assert share.main(argv) == 2
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_training_begins_with_a_bundle(bundle_path: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ import yaml
 from sonic_sb3 import share
 from sonic_sb3.actors import make_actor
 from sonic_sb3.bundles.agents import load_bundle_policy
-from sonic_sb3.bundles.contents import open_bundle
+from sonic_sb3.bundles.archive import write_folder
+from sonic_sb3.bundles.contents import INDEX, add_index, open_bundle
 from sonic_sb3.bundles.rl_zoo3 import read_rl_zoo3_run
 
 GAME = "PangolinDash-Genesis-v0"
@@ -72,6 +73,7 @@ def test_a_run_folder_of_theirs_comes_back_the_same(zoo_run: Path, bundle_path: 
         assert one.equal(two)
     assert agent.levels == ("CanopyZone.Act1",)
     assert agent.hyperparameters.n_steps == 32
+    assert agent.n_timesteps_trained == 12_345, "the model's, not the settings'"
 
 
 def test_what_rl_zoo3_itself_trained_is_imported(tmp_path: Path, capsys: Any) -> None:
@@ -90,7 +92,7 @@ def test_what_rl_zoo3_itself_trained_is_imported(tmp_path: Path, capsys: Any) ->
     (tmp_path / "conf.yml").write_text(yaml.safe_dump({game: settings}))
     command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "ppo", "--env", game]
     command += ["--gym-packages", "sonic_sb3", "--conf-file", str(tmp_path / "conf.yml")]
-    command += ["-f", str(tmp_path / "logs"), "--eval-freq", "-1", "--num-threads", "1"]
+    command += ["-f", str(tmp_path / "logs"), "--eval-freq", "-1", "--num-threads", "1", "-n", "48"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     run = tmp_path / "logs" / "ppo" / f"{game}_1"
@@ -101,6 +103,7 @@ def test_what_rl_zoo3_itself_trained_is_imported(tmp_path: Path, capsys: Any) ->
     bundle = open_bundle(path)
     assert bundle.hyperparameters.policy_kwargs.extractor == "nature"
     assert bundle.hyperparameters.frame_stack == 2
+    assert "for 48 timesteps by rl-zoo3" in bundle.files["README.md"].decode()
     from stable_baselines3 import PPO
 
     theirs = PPO.load(run / f"{game}.zip", device="cpu").policy
@@ -112,6 +115,32 @@ def test_what_rl_zoo3_itself_trained_is_imported(tmp_path: Path, capsys: Any) ->
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return (os.system, ("touch marker",))
+
+
+@pytest.mark.parametrize(
+    "number", ["0x" + "f" * 5000, "1" + ":1" * 200_000, "0x" + "f" * 99], ids=len
+)
+def test_numbers_without_end_in_a_config(number: str, zoo_run: Path, capsys: Any) -> None:
+    config = zoo_run / GAME / "config.yml"
+    config.write_text(config.read_text() + f"seed: {number}\n")
+    assert share.main(["import", str(zoo_run), "-n", "1", "--no-video"]) == 2
+    error = capsys.readouterr().err
+    assert "expected numbers of at most 100 digits" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["sb3", "rl-zoo3"])
+def test_settings_that_take_too_much_memory(
+    form: str, agent_files: dict[str, bytes], tmp_path: Path, capsys: Any
+) -> None:
+    files = {name: content for name, content in agent_files.items() if name != INDEX}
+    name = "hyperparameters.yml"
+    files[name] = files[name].replace(b"n_steps: 32", b"n_steps: 100000000")
+    write_folder(tmp_path / "large", add_index("agent", "ppo-small1", files))
+    argv = ["pack", str(tmp_path / "large"), "--as", form, "-o", str(tmp_path / "out")]
+    assert share.main(argv) == 2
+    assert "n_steps: expected rollouts that fit" in capsys.readouterr().err
+    assert not [path for path in tmp_path.glob("out/**/*") if path.is_file()]
 
 
 @pytest.mark.parametrize("how", ["config", "pipe", "args", "eval", "data", "weights", "wrapper"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -182,6 +183,8 @@ def test_a_run_folder_is_packed_with_its_curves(tmp_path: Path, capsys: Any) -> 
     assert share.main(["pack", str(run), *options]) == 0, capsys.readouterr().err
     bundle = open_bundle(path)
     manifest = json.loads((run / "manifest.json").read_text())
+    assert bundle.agent.n_timesteps_trained == 64
+    assert "for 64 timesteps (0 minutes) by sonic_sb3" in bundle.files["README.md"].decode()
     assert bundle.hyperparameters.written() == manifest["hyperparameters"]
     assert bundle.mapping("provenance.yml")["seed"] == 3
     assert bundle.files["curves/training.csv"].startswith(b"timesteps,r,l,t")
@@ -191,3 +194,15 @@ def test_a_run_folder_is_packed_with_its_curves(tmp_path: Path, capsys: Any) -> 
     capsys.readouterr()
     assert share.main(["show", str(path)]) == 0
     assert "return" in capsys.readouterr().out
+    # A checkpoint tells of itself, whatever the run did afterwards.
+    shutil.copy(run / "best_model.zip", run / "rl_model_64_steps.zip")
+    manifest |= {"n_timesteps_trained": "abc", "training_s": "abc"}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert share.main(["pack", str(run), *options]) == 2
+    assert "training_s: expected seconds, got 'abc'" in capsys.readouterr().err
+    for checkpoint in ("best", "64"):
+        argv = ["pack", str(run), *options, "--replace", "--checkpoint", checkpoint]
+        assert share.main(argv) == 0, capsys.readouterr().err
+        bundle = open_bundle(path)
+        assert "for 64 timesteps by sonic_sb3" in bundle.files["README.md"].decode()
+        assert "training_s" not in bundle.mapping("provenance.yml")

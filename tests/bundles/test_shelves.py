@@ -97,6 +97,43 @@ def test_git_history_grows_by_one_commit_a_push(
     assert git(Path(shelf), "ls-tree", "--name-only", "main").split() == [f"{NAME}.sonic.zip"]
 
 
+def test_a_git_shelf_by_a_relative_path(
+    bundle_path: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    make_shelf("git", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert share.main(["push", str(bundle_path), "shelf.git"]) == 0
+    assert share.main(["push", str(bundle_path), "git+./shelf.git"]) == 0
+    assert git(tmp_path / "shelf.git", "ls-tree", "--name-only", "main").split()
+    (tmp_path / "here").mkdir()
+    assert share.main(["pull", "shelf.git", NAME, "-o", "here"]) == 0
+
+
+@pytest.mark.parametrize("prefix", ["", "git+file://"])
+def test_no_program_of_a_git_shelf_here_runs(
+    prefix: str, bundle_path: Path, tmp_path: Path
+) -> None:
+    shelf, marker = Path(make_shelf("git", tmp_path)), tmp_path / "marker"
+    for name in ("pre-receive", "update", "post-receive", "post-update", "reference-transaction"):
+        hook = shelf / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {marker}\n")
+        hook.chmod(0o755)
+    git(tmp_path, "init", "-q", "--bare", "alternate.git")
+    (shelf / "objects/info/alternates").write_text(f"{tmp_path}/alternate.git/objects\n")
+    git(shelf, "config", "core.alternateRefsCommand", f"touch {marker};:")
+    assert share.main(["push", str(bundle_path), f"{prefix}{shelf}"]) == 0
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("address", ["https://me:SECRET@", "git+https://me:SECRET@"])
+def test_passwords_in_addresses_are_not_told(address: str, capsys: Any) -> None:
+    assert share.main(["pull", f"{address}127.0.0.1:1/agents"]) == 2
+    error = capsys.readouterr().err
+    assert "://me:...@127.0.0.1" in error or "://127.0.0.1" in error  # as git itself leaves it out
+    assert "SECRET" not in error
+
+
 @pytest.mark.parametrize(
     ("shelf", "message"),
     [
@@ -202,6 +239,20 @@ def test_push_to_and_pull_from_the_hub(
     assert result.returncode == 2
     assert "damaged or changed" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_push_deletes_no_strangers_files_on_the_hub(hub: Hub, bundle_path: Path) -> None:
+    repository = f"somebody/{NAME}"
+    others = {"README.md": b"my card", "ppo-LunarLander.zip": b"a model", "train.py": b"code"}
+    hub.repositories[repository] = {".gitattributes": b"x", **others}
+    result = run_share(hub, "push", str(bundle_path), HUB)
+    assert result.returncode == 2
+    assert "holds 3 files (README.md, ppo-LunarLander.zip, train.py)" in result.stderr
+    assert hub.repositories[repository] == {".gitattributes": b"x", **others}
+    assert repository not in hub.commits
+    assert run_share(hub, "push", str(bundle_path), HUB, "--replace").returncode == 0
+    stored = hub.repositories[repository]
+    assert stored == {".gitattributes": b"x", **open_bundle(bundle_path).files}
 
 
 @pytest.mark.parametrize("step", ["upload", "commit"])

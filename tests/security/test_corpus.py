@@ -31,7 +31,7 @@ from sonic_sb3.errors import EmulatorError, RunFolderError, SonicError
 from sonic_sb3.event_files import check_claim, claim_folder, claim_free_folder
 from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.models import load_policy_weights
-from sonic_sb3.pickle_scan import check_tuples
+from sonic_sb3.pickle_scan import check_state_pickle
 from sonic_sb3.plain_data import load_data, save_data
 from sonic_sb3.plain_json import parse_json
 from sonic_sb3.plain_yaml import parse_mapping
@@ -249,6 +249,13 @@ def test_links_that_lead_out_of_a_run_folder(name: str, run: Path, tmp_path: Pat
     assert outside.read_text() == "precious"
 
 
+def test_links_that_lead_round_in_circles(run: Path) -> None:
+    (run / "one").symlink_to("other")
+    (run / "other").symlink_to("one")
+    with pytest.raises(RunFolderError, match="round in circles"):
+        open_run_folder(run)
+
+
 def test_pipes_and_devices_are_not_read(run: Path, tmp_path: Path) -> None:
     os.mkfifo(run / "pipe")
     with pytest.raises(RunFolderError, match="pipe"):
@@ -425,16 +432,53 @@ def test_a_key_that_takes_for_ever_to_hash(run: Path) -> None:
     pairs = b"".join(b"q" + bytes([k]) + b"h" + bytes([k]) + b"\x86" for k in range(40))
     content = b"\x80\x02})" + pairs + b"K\x01s."
     with pytest.raises(ValueError, match="tuples of at most"):
-        check_tuples(content)
+        check_state_pickle(content)
+    rewrite(run / f"{GAME}.zip", **{"policy.pth": torch_archive(content)})
+    with pytest.raises(RunFolderError, match="tuples of at most"):
+        load_run(run).load_policy()
+
+
+def torch_archive(content: bytes, name: str = "data.pkl") -> bytes:
+    """What torch.save would write, with another pickle in it."""
     buffer = io.BytesIO()
     torch.save({}, buffer)
-    weights = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(buffer.getvalue())) as whole,
-        zipfile.ZipFile(weights, "w") as forged,
-    ):
-        for name in whole.namelist():
-            forged.writestr(name, content if name.endswith("data.pkl") else whole.read(name))
-    rewrite(run / f"{GAME}.zip", **{"policy.pth": weights.getvalue()})
-    with pytest.raises(RunFolderError, match="tuples of at most"):
+    forged = io.BytesIO()
+    with zipfile.ZipFile(buffer) as whole, zipfile.ZipFile(forged, "w") as archive:
+        for entry in whole.namelist():
+            is_pickle = entry.endswith("data.pkl")
+            archive.writestr(
+                entry.replace("data.pkl", name), content if is_pickle else whole.read(entry)
+            )
+    return forged.getvalue()
+
+
+LARGE = (10**10).to_bytes(8, "little")
+# A list of a thousand pairs, copied into a thousand mappings that all stay.
+COPIES = b"](" + b"K\x01K\x02\x86" * 1000 + b"eq\x00" + b"h\x00\x85R" * 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"cbuiltins\nbytearray\n\x8a\x08" + LARGE + b"\x85R.", "'builtins bytearray'"),
+        (b"ctorch.storage\nUntypedStorage\n\x8a\x08" + LARGE + b"\x85R.", "UntypedStorage'"),
+        (b"\x8c\x08builtins\x8c\x09bytearray\x93\x8a\x08" + LARGE + b"\x85R.", "'an object'"),
+        (b"(\x8a\x08" + LARGE + b"ibuiltins\nbytearray\n.", "'builtins bytearray'"),
+        (COPIES.replace(b"h\x00", b"ccollections\nOrderedDict\nh\x00"), "begin empty"),
+        (b"ccollections\nOrderedDict\nq\x01" + COPIES.replace(b"h\x00", b"h\x01h\x00"), "empty"),
+    ],
+)
+def test_a_pickle_that_takes_any_amount_of_memory(content: bytes, message: str, run: Path) -> None:
+    rewrite(run / f"{GAME}.zip", **{"policy.pth": torch_archive(b"\x80\x02" + content)})
+    with pytest.raises(RunFolderError, match=message):
+        load_run(run).load_policy()
+
+
+@pytest.mark.parametrize(
+    "name", ["data.PKL", "Data.pkl", "data/x", "more/data.pkl", "constants.pkl"]
+)
+def test_a_pickle_under_a_name_that_is_not_looked_at(name: str, run: Path) -> None:
+    """torch finds an entry by its name in whatever case."""
+    rewrite(run / f"{GAME}.zip", **{"policy.pth": torch_archive(b"\x80\x02}.", name)})
+    with pytest.raises(RunFolderError, match="expected the entries that torch"):
         load_run(run).load_policy()
