@@ -95,6 +95,17 @@ class Stage(StrictSettings):
     env_kwargs: EnvKwargs = EnvKwargs()
 
 
+class AnnealKwargs(StrictSettings):
+    """Keyword arguments of :class:`sonic_sb3.annealing.AnnealWhenReady`."""
+
+    success_rate: Fraction | None = 0.8
+    n_timesteps: Count = 300_000
+
+
+# As rl-zoo3 has them: the class by its dotted path, and what it is made with.
+Callbacks = dict[Literal["sonic_sb3.annealing.AnnealWhenReady"], AnnealKwargs]
+
+
 class NetworkKwargs(StrictSettings):
     """What the policies of all algorithms take."""
 
@@ -147,7 +158,7 @@ class Hyperparameters(StrictSettings):
 
     def algorithm_kwargs(self) -> dict[str, Any]:
         """What goes to the SB3 constructor beside policy and env; schedules still as text."""
-        shared = {"policy", "policy_kwargs", *Hyperparameters.model_fields}
+        shared = {"policy", "policy_kwargs", "callback", *Hyperparameters.model_fields}
         return {key: value for key, value in self.written().items() if key not in shared}
 
     def replay_bytes(self) -> int:
@@ -162,6 +173,7 @@ class LearningHyperparameters(Hyperparameters):
     policy_kwargs: NetworkKwargs = NetworkKwargs()
     learning_rate: LearningRate
     gamma: Fraction = 0.99
+    callback: Callbacks = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_picture(self) -> Self:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from sonic_sb3.actors import make_actor
 from sonic_sb3.algorithm_settings import Hyperparameters
+from sonic_sb3.annealing import AnnealWhenReady
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.evaluation import Episode, evaluate
 from sonic_sb3.models import save_model
@@ -293,10 +294,15 @@ class Evaluations(BaseCallback):
 
 
 class Progress(BaseCallback):
-    """A bar with ETA, speed, success rate and best progress so far."""
+    """
+    A bar with ETA, speed, success rate and best progress so far.
 
-    def __init__(self) -> None:
+    :param annealing: What may end the training before its last timestep.
+    """
+
+    def __init__(self, annealing: AnnealWhenReady | None = None) -> None:
         super().__init__()
+        self._annealing = annealing
         self._bar: tqdm[Any] | None = None
         self._total_timesteps = 0
         self._best_progress: float | None = None
@@ -318,6 +324,8 @@ class Progress(BaseCallback):
         for info in self.locals.get("infos", []):
             if "progress" in info:
                 self._best_progress = max(self._best_progress or 0.0, info["progress"])
+        if self._annealing is not None and self._annealing.end is not None:
+            self._bar.total = self._total_timesteps = self._annealing.end
         # The last rollout may go beyond what was asked for; the bar ends at 100 %.
         self._bar.n = min(self.num_timesteps, self._total_timesteps)
         self._bar.update(0)

@@ -96,6 +96,13 @@ def plan_contest(
     if hyperparameters.env_kwargs.retry_prob is not None:  # the contest allows no saved states
         env_kwargs = hyperparameters.env_kwargs.model_copy(update={"retry_prob": None})
         hyperparameters = hyperparameters.model_copy(update={"env_kwargs": env_kwargs})
+    if isinstance(hyperparameters, LearningHyperparameters) and hyperparameters.callback:
+        # The whole budget is played, whatever the agent can do before.
+        callback = {
+            name: kwargs.model_copy(update={"success_rate": None})
+            for name, kwargs in hyperparameters.callback.items()
+        }
+        hyperparameters = hyperparameters.model_copy(update={"callback": callback})
     if hyperparameters.stages:
         raise SettingsError("stages: expected none, an agent learns on each level by itself")
     if budget < hyperparameters.n_envs:

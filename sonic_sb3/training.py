@@ -15,7 +15,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import CallbackList
 
 from sonic_sb3.action_sets import action_names
-from sonic_sb3.algorithm_settings import Hyperparameters
+from sonic_sb3.algorithm_settings import Hyperparameters, LearningHyperparameters
+from sonic_sb3.annealing import AnnealWhenReady
 from sonic_sb3.atomic_files import remove_unfinished
 from sonic_sb3.callbacks import (
     Checkpoints,
@@ -320,7 +321,8 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
             make_env = functools.partial(_make_stage_env, job)
             callbacks.append(Stages(job.hyperparameters, make_env))
         if job.output.shows_progress:
-            callbacks.append(Progress())
+            annealing = [one for one in resumable if isinstance(one, AnnealWhenReady)]
+            callbacks.append(Progress(*annealing))
         n_left = job.settings.n_timesteps - model.num_timesteps
         n_least = model.n_envs if _stops_at_budget(job.callbacks) else 1
         try:
@@ -372,6 +374,8 @@ def _make_resumable_callbacks(job: Job) -> list[Any]:
     if settings.eval_freq > 0 and settings.eval_episodes > 0:
         callbacks.append(Evaluations(job.folder, settings, job.hyperparameters))
     callbacks.append(LogRollouts(_ROLLOUTS_PER_LOG.get(settings.algo, 1)))
+    if isinstance(job.hyperparameters, LearningHyperparameters):
+        callbacks += [AnnealWhenReady(**k.written()) for k in job.hyperparameters.callback.values()]
     return callbacks
 
 

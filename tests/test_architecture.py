@@ -53,6 +53,7 @@ LAYERS = [
     ["report"],
     [
         "actors",
+        "annealing",
         "weights_file",
         "reusing_a2c",
         "scripts",

@@ -38,7 +38,7 @@ _OUR_POLICY = "sonic_sb3.policies.SonicPolicy"
 _ORDERED_DICT = "tag:yaml.org,2002:python/object/apply:collections.OrderedDict"
 _MAX_CONFIG_BYTES = 1 << 20
 # Keys of rl-zoo3's config that mean nothing when they are empty.
-_EMPTY_KEYS = ("env_wrapper", "vec_env_wrapper", "callback", "normalize", "normalize_kwargs")
+_EMPTY_KEYS = ("env_wrapper", "vec_env_wrapper", "normalize", "normalize_kwargs")
 _IGNORED_KEYS = ("vec_env_cls", "vec_env_kwargs", "monitor_kwargs", "vec_env_class")
 
 
@@ -177,6 +177,8 @@ def _translate(config: dict[str, Any], source: str) -> dict[str, Any]:
                 f"{source}: {key}: expected none, an agent that needs it cannot be imported"
             )
         config.pop(key, None)
+    if not config.get("callback"):  # of others the settings tell that they are unknown
+        config.pop("callback", None)
     if isinstance(config.get("policy_kwargs"), str):
         raise SettingsError(
             f"{source}: policy_kwargs: expected a mapping, got a text that rl-zoo3 would run; "

@@ -1,0 +1,118 @@
+"""A learning rate that falls when the agent is ready, not after a fixed number of timesteps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from sonic_sb3.errors import SettingsError
+
+
+@dataclass
+class AnnealedSchedule:
+    """
+    A schedule of SB3's, times 1 until annealing begins and a line from 1 to 0 from then on.
+
+    :param base: The schedule, of the remaining progress: 1 at the start of training, 0 at its end.
+    :param total_timesteps: Of the training, at most.
+    :param n_timesteps: How long annealing takes.
+    :param begun_at: The timestep at which it began; ``None`` before that.
+    """
+
+    base: Callable[[float], float]
+    total_timesteps: int
+    n_timesteps: int
+    begun_at: int | None = None
+
+    @property
+    def end(self) -> int | None:
+        """The timestep at which nothing is learned any more."""
+        return None if self.begun_at is None else self.begun_at + self.n_timesteps
+
+    def __call__(self, progress_remaining: float) -> float:
+        value = float(self.base(progress_remaining))
+        if self.end is None:
+            return value
+        num_timesteps = (1.0 - progress_remaining) * self.total_timesteps
+        left = (self.end - num_timesteps) / self.n_timesteps
+        return value * min(1.0, max(0.0, left))
+
+
+class AnnealWhenReady(BaseCallback):
+    """
+    Keeps the learning rate until the agent succeeds most of the time, then lowers it to 0, then
+    ends the training.
+
+    Agents that differ in nothing but their seed need very different times to learn a task. A rate
+    that falls over a fixed number of timesteps stops slow ones before they can do it, and lets
+    quick ones wait. An agent is ready when so many of the last episodes that SB3 remembers
+    (``stats_window_size``, 100) were successes; or when no more timesteps are left than annealing
+    takes. With as many timesteps in all, it is ready from the start: the rate falls to 0 over the
+    whole training.
+
+    For any algorithm of SB3 whose envs tell ``is_success`` in an episode's last info, and for
+    rl-zoo3 (``callback: {sonic_sb3.annealing.AnnealWhenReady: {success_rate: 0.8}}``).
+
+    :param success_rate: Share of successes that counts as ready, 0 to 1; ``None``: nothing does,
+        and annealing begins when only its own timesteps are left.
+    :param n_timesteps: How long annealing takes.
+    """
+
+    name = "anneal_when_ready"
+
+    def __init__(self, success_rate: float | None = 0.8, n_timesteps: int = 300_000) -> None:
+        super().__init__()
+        if success_rate is not None and not 0 <= success_rate <= 1:
+            raise SettingsError(f"success_rate: expected 0 to 1, got {success_rate}")
+        if n_timesteps < 1:
+            raise SettingsError(f"n_timesteps: expected at least 1, got {n_timesteps}")
+        self._success_rate = success_rate
+        self._n_timesteps = n_timesteps
+        self._begun_at: int | None = None
+        self._schedule: AnnealedSchedule | None = None
+
+    @property
+    def end(self) -> int | None:
+        """The timestep at which training will end, as soon as that is known."""
+        return None if self._schedule is None else self._schedule.end
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """When annealing began."""
+        return {"begun_at": self._begun_at}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Put it back."""
+        self._begun_at = snapshot.get("begun_at")
+
+    def _on_training_start(self) -> None:
+        if self.num_timesteps == 0:
+            self._begun_at = None
+        total = self.model._total_timesteps
+        base = self.model.lr_schedule
+        if isinstance(base, AnnealedSchedule):  # of an earlier call of `learn`
+            base = base.base
+        n_timesteps = min(self._n_timesteps, total)
+        self._schedule = AnnealedSchedule(base, total, n_timesteps, self._begun_at)
+        self.model.lr_schedule = self._schedule
+
+    def _on_step(self) -> bool:
+        return self.end is None or self.num_timesteps < self.end
+
+    def _on_rollout_end(self) -> None:
+        assert self._schedule is not None
+        if self._begun_at is not None:
+            return
+        last_moment = self._schedule.total_timesteps - self._schedule.n_timesteps
+        if self._is_ready() or self.num_timesteps >= last_moment:
+            self._begun_at = self._schedule.begun_at = min(self.num_timesteps, last_moment)
+
+    def _is_ready(self) -> bool:
+        successes = self.model.ep_success_buffer
+        if self._success_rate is None or successes is None or len(successes) == 0:
+            return False
+        is_full = len(successes) == successes.maxlen
+        return bool(is_full and np.mean(successes) >= self._success_rate)
