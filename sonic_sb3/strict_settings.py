@@ -73,9 +73,9 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], source: str) -> Set
 
 def _known_keys(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        if isinstance(part, int):  # the place in a list, whose kind is known by now
-            continue
-        annotation = kind.model_fields[part].annotation
+        if part not in kind.model_fields:
+            continue  # a place in a list or mapping, whose kind is known by now
+        annotation = kind.model_fields[str(part)].annotation
         nested = [
             candidate
             for candidate in (annotation, *get_args(annotation))

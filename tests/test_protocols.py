@@ -38,6 +38,7 @@ def test_contest_protocol(
     shutil.copytree(trained, run)
     argv = [str(run), "--protocol", "contest", "--budget", "64", "-params", "learning_rate:1e-4"]
     argv += ["n_envs:1", "env_kwargs.retry_prob:0.5"]
+    argv += ["callback:{sonic_sb3.annealing.AnnealWhenReady: {n_timesteps: 10}}"]
     argv += ["--levels", "QuarryZone.Act3", "SkylineZone.Act1"]
     with monkeypatch.context() as patch:
         interrupt(patch, at_step=90)
@@ -56,6 +57,9 @@ def test_contest_protocol(
         scores = read_monitor(run / row["run"] / "0.monitor.csv")
         assert set(scores["level"]) == {level}
         assert "is_retry" not in scores, "the contest knows no saved states"
+        manifest = json.loads((run / row["run"] / "manifest.json").read_text())
+        (annealing,) = manifest["hyperparameters"]["callback"].values()
+        assert annealing["success_rate"] is None, "the whole budget is played"
         assert row["n_episodes"] == len(scores["contest_score"]) == 3
         means.append(np.mean([float(score) for score in scores["contest_score"]]))
         assert row["mean_score"] == pytest.approx(means[-1])
