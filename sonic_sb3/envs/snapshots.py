@@ -76,6 +76,8 @@ def _read_layer(layer: Any) -> dict[str, Any]:
 def _state_attributes(layer: Any) -> tuple[str, ...]:
     if type(layer) in _FOREIGN_STATE:
         return _FOREIGN_STATE[type(layer)]
+    if type(layer).__module__ == "rl_zoo3.gym_patches":  # what it puts in place of TimeLimit
+        return ("_elapsed_steps",)
     try:
         names: tuple[str, ...] = vars(type(layer))["snapshot_attributes"]
     except KeyError:
