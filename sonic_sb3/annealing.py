@@ -112,7 +112,7 @@ class AnnealWhenReady(BaseCallback):
 
     def _is_ready(self) -> bool:
         successes = self.model.ep_success_buffer
-        if self._success_rate is None or successes is None or len(successes) == 0:
+        if self._success_rate is None or successes is None:
             return False
         is_full = len(successes) == successes.maxlen
         return bool(is_full and np.mean(successes) >= self._success_rate)

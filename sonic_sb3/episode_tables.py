@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sonic_sb3.array_files import read_arrays
 from sonic_sb3.errors import RunFolderError
-from sonic_sb3.monitor_files import MonitorRows
+from sonic_sb3.monitor_files import RETRY_COLUMN, MonitorRows
 from sonic_sb3.plain_text import one_line
 
 Column = npt.NDArray[np.float64]
@@ -109,7 +109,7 @@ def episodes_of_monitor(rows: MonitorRows) -> tuple[EpisodeTable, int]:
         kept &= np.isfinite(counts).all(axis=1)
     n_damaged = int(n_rows - kept.sum())
     timesteps = np.cumsum(np.where(kept, lengths, 0.0))
-    kept &= _texts(columns.get("is_retry"), n_rows) != "True"
+    kept &= _texts(columns.get(RETRY_COLUMN), n_rows) != "True"
     table = EpisodeTable(
         path=rows.path,
         level=_texts(columns.get("level"), n_rows)[kept],

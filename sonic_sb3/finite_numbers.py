@@ -9,7 +9,7 @@ an infinite one makes NaN of itself, and is found in the weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,14 +86,14 @@ def blaming_numbers(model: BaseAlgorithm) -> Iterator[None]:
 
     :raises NotFiniteError: Instead of the ValueError.
     """
-    try:
-        yield
-    except ValueError as error:
-        if not _is_of_a_distribution(error):
-            raise
+
+    def find_cause() -> NotFiniteError:
         name = _find_not_finite(model.policy)
         what = f"weight {name} has" if name else "the policy's outputs have"
-        raise _error(model, f"{what} NaN or infinity in it") from error
+        return _error(model, f"{what} NaN or infinity in it")
+
+    with _in_place_of_torchs(find_cause):
+        yield
 
 
 @contextmanager
@@ -104,16 +104,18 @@ def blaming_outputs(message: str) -> Iterator[None]:
     :param message: Of the error.
     :raises NotFiniteError: Instead of the ValueError.
     """
+    with _in_place_of_torchs(lambda: NotFiniteError(message)):
+        yield
+
+
+@contextmanager
+def _in_place_of_torchs(make_error: Callable[[], NotFiniteError]) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if not _is_of_a_distribution(error):
+        if "invalid values" not in str(error) or "distribution" not in str(error):
             raise
-        raise NotFiniteError(message) from error
-
-
-def _is_of_a_distribution(error: ValueError) -> bool:
-    return "invalid values" in str(error) and "distribution" in str(error)
+        raise make_error() from error
 
 
 def _find_not_finite(policy: torch.nn.Module) -> str | None:

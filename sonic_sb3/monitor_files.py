@@ -15,6 +15,8 @@ from typing import Any
 
 from sonic_sb3.errors import RunFolderError
 
+# Of an episode that began in the middle of a level: its timesteps count, it does not.
+RETRY_COLUMN = "is_retry"
 _MAX_BYTES = 256_000_000
 _CHUNK_BYTES = 65_536
 

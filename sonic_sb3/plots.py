@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from sonic_sb3.atomic_files import write_bytes
 from sonic_sb3.errors import RunFolderError
+from sonic_sb3.monitor_files import RETRY_COLUMN
 from sonic_sb3.strange_files import read_file
 
 _WINDOW_EPISODES = 50
@@ -60,7 +61,7 @@ def plot_learning_curve(monitor: Path, picture: Path, title: str) -> None:
     columns = read_monitor(monitor)
     lengths = _read_numbers(columns, "l", monitor)
     # Retries are timesteps, and no episodes from a level's start.
-    is_whole = ~_are_true(columns, "is_retry", len(lengths))
+    is_whole = ~_are_true(columns, RETRY_COLUMN, len(lengths))
     timesteps = np.cumsum(lengths)[is_whole]
     has_progress = "progress" in columns
     panels = [("progress", "progress at the episode's end")] if has_progress else []

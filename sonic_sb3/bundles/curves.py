@@ -13,6 +13,7 @@ import numpy as np
 from sonic_sb3.array_files import read_arrays
 from sonic_sb3.bundles.contents import EVALUATION_CURVE, TRAINING_CURVE
 from sonic_sb3.errors import BundleError
+from sonic_sb3.monitor_files import RETRY_COLUMN
 from sonic_sb3.strange_files import read_file, unpack_gzip
 
 _MAX_ROWS = 20_000
@@ -98,7 +99,7 @@ def _monitor_rows(paths: Sequence[Path]) -> list[list[str]]:
     if "l" not in heading or "t" not in heading:
         raise BundleError(f"{paths[0]}: expected a monitor with the columns l and t")
     lengths, times = heading.index("l"), heading.index("t")
-    retries = heading.index("is_retry") if "is_retry" in heading else None
+    retries = heading.index(RETRY_COLUMN) if RETRY_COLUMN in heading else None
     rows = [row for table in tables for row in table[1:] if len(row) == len(heading)]
     rows.sort(key=lambda row: _number(row[times]))
     total = 0.0

@@ -13,9 +13,9 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from sonic_sb3.envs.monitor_file import MonitorFile
-from sonic_sb3.envs.retries import RETRY_COLUMN
 from sonic_sb3.envs.scoring import find_scoring
 from sonic_sb3.games import Game
+from sonic_sb3.monitor_files import RETRY_COLUMN
 
 ALWAYS_RECORDED = ("level", "end_reason", "game_time_s", "action_counts")
 

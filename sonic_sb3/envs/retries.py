@@ -12,13 +12,13 @@ import numpy as np
 from sonic_sb3.envs.game_env import GameEnv
 from sonic_sb3.envs.snapshots import restore_snapshot, take_snapshot
 from sonic_sb3.errors import SettingsError
+from sonic_sb3.monitor_files import RETRY_COLUMN
 
 # Whoever goes back less than a second after a mistake cannot help it any more.
 _SECONDS_BETWEEN_MOMENTS = 1
 _N_MOMENTS = 5
 _FRAME_RATE = 60
 _MAX_STATE_BYTES = 16_000_000  # whatever a stranger's snapshot claims
-RETRY_COLUMN = "is_retry"
 
 
 class Retries(gym.Wrapper[Any, Any, Any, Any]):

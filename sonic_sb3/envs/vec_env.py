@@ -24,12 +24,12 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.make import make_env
-from sonic_sb3.envs.retries import RETRY_COLUMN
 from sonic_sb3.envs.shared_batch import BatchShape, SharedBatch
 from sonic_sb3.envs.worker import EnvFn, full_name
 from sonic_sb3.envs.worker_handle import WorkerHandle
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.games import find_game, resolve_levels
+from sonic_sb3.monitor_files import RETRY_COLUMN
 from sonic_sb3.reward_terms import parse_rewards, reward_columns
 from sonic_sb3.rom_files import find_rom
 

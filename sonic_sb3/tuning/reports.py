@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from sonic_sb3.monitor_files import RETRY_COLUMN
 from sonic_sb3.tuning.figures import episode_value
 
 # Fewer say more about luck than about the agent: of 30 episodes the mean progress is known to 0.08.
@@ -67,7 +68,7 @@ class TrainingReports(BaseCallback):
             value = episode_value(self._objective, info)
             if value is None:
                 continue
-            if info.get("is_retry"):  # begun in the middle, by an agent that had failed there
+            if info.get(RETRY_COLUMN):  # begun in the middle, by an agent that had failed there
                 self._running.pop(str(index), None)
                 continue
             best = max(value, self._running.get(str(index), 0.0))
