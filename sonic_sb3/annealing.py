@@ -80,6 +80,14 @@ class AnnealWhenReady(BaseCallback):
         """The timestep at which training will end, as soon as that is known."""
         return None if self._schedule is None else self._schedule.end
 
+    def is_over(self, num_timesteps: int) -> bool:
+        """
+        Whether annealing has ended a training, also one that is about to go on from a snapshot.
+
+        :param num_timesteps: How far the training is.
+        """
+        return self._begun_at is not None and num_timesteps >= self._begun_at + self._n_timesteps
+
     def get_snapshot(self) -> dict[str, Any]:
         """When annealing began."""
         return {"begun_at": self._begun_at}

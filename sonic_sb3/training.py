@@ -320,10 +320,11 @@ def _learn(job: Job, model: BaseAlgorithm, snapshot: dict[str, Any] | None) -> f
         if job.hyperparameters.stages:
             make_env = functools.partial(_make_stage_env, job)
             callbacks.append(Stages(job.hyperparameters, make_env))
+        annealing = [one for one in resumable if isinstance(one, AnnealWhenReady)]
         if job.output.shows_progress:
-            annealing = [one for one in resumable if isinstance(one, AnnealWhenReady)]
             callbacks.append(Progress(*annealing))
-        n_left = job.settings.n_timesteps - model.num_timesteps
+        is_over = any(one.is_over(model.num_timesteps) for one in annealing)
+        n_left = 0 if is_over else job.settings.n_timesteps - model.num_timesteps
         n_least = model.n_envs if _stops_at_budget(job.callbacks) else 1
         try:
             if n_left >= n_least:

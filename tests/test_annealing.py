@@ -14,11 +14,11 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.utils import LinearSchedule
 
 import sonic_sb3
-from sonic_sb3 import train
+from sonic_sb3 import train, training
 from sonic_sb3.annealing import AnnealedSchedule, AnnealWhenReady
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.hyperparams import load_hyperparameters
-from sonic_sb3.run_folder import open_run_folder
+from sonic_sb3.run_folder import RunFolder, open_run_folder
 from sonic_sb3.schedules import make_schedule
 
 from .run_checks import Killed, interrupt
@@ -153,38 +153,81 @@ def test_other_callbacks_and_numbers_are_refused(callback: Any, message: str) ->
             AnnealWhenReady(**callback[PATH])
 
 
+ENTRY: dict[str, Any] = {
+    "n_timesteps": 128,
+    "n_envs": 2,
+    "n_steps": 16,
+    "batch_size": 16,
+    "n_epochs": 1,
+    "learning_rate": 1.0e-3,
+    "policy_kwargs": {"features_dim": 16},
+    "env_kwargs": {"max_episode_steps": 20, "frame_width": 36, "frame_height": 36},
+    "callback": {PATH: {"success_rate": None, "n_timesteps": 80}},
+}
+
+
+def run(entry: dict[str, Any], logs: Path) -> Path:
+    conf = logs.with_suffix(".yml")
+    conf.write_text(yaml.safe_dump({"default": entry}))
+    argv = ["--algo", "ppo", "--conf-file", str(conf), "-f", str(logs), "--n-workers", "1"]
+    argv += ["--num-threads", "1", "--seed", "3", "--eval-episodes", "1"]
+    assert train.main([*argv, "--snapshot-freq", "1"]) == 0
+    return run_folder_of(logs)
+
+
+def run_folder_of(logs: Path) -> Path:
+    return logs / "ppo" / f"{GAME}_1"
+
+
+def assert_same_run(ours: Path, theirs: Path) -> None:
+    weights = sonic_sb3.load_run(ours).load_policy().state_dict()
+    for name, value in sonic_sb3.load_run(theirs).load_policy().state_dict().items():
+        assert torch.equal(weights[name], value), name
+    folders = [open_run_folder(path) for path in (ours, theirs)]
+    timesteps = [folder.read_manifest()["n_timesteps_trained"] for folder in folders]
+    assert timesteps[0] == timesteps[1]
+    rows = [[row[:2] for row in read_rows(folder)] for folder in folders]
+    assert rows[0] == rows[1]
+
+
+def read_rows(folder: RunFolder) -> list[list[str]]:
+    return [line.split(",") for line in folder.monitor.read_text().splitlines()[2:]]
+
+
 @pytest.mark.parametrize("at_step", [20, 50])
 def test_it_goes_on_after_a_kill(
     at_step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = {
-        "n_timesteps": 128,
-        "n_envs": 2,
-        "n_steps": 16,
-        "batch_size": 16,
-        "n_epochs": 1,
-        "learning_rate": 1.0e-3,
-        "policy_kwargs": {"features_dim": 16},
-        "env_kwargs": {"max_episode_steps": 20, "frame_width": 36, "frame_height": 36},
-        "callback": {PATH: {"success_rate": None, "n_timesteps": 80}},
-    }
-    conf = tmp_path / "ppo.yml"
-    conf.write_text(yaml.safe_dump({"default": entry}))
-
-    def run(logs: Path) -> Path:
-        argv = ["--algo", "ppo", "--conf-file", str(conf), "-f", str(logs), "--n-workers", "1"]
-        argv += ["--num-threads", "1", "--seed", "3", "--eval-episodes", "0"]
-        assert train.main([*argv, "--snapshot-freq", "1"]) == 0
-        return logs / "ppo" / f"{GAME}_1"
-
-    calm = run(tmp_path / "calm")
+    calm = run(ENTRY, tmp_path / "calm")
     with monkeypatch.context() as patch:
         interrupt(patch, at_step)
         with pytest.raises(Killed):
-            run(tmp_path / "killed")
-    killed = tmp_path / "killed" / "ppo" / f"{GAME}_1"
+            run(ENTRY, tmp_path / "killed")
+    killed = run_folder_of(tmp_path / "killed")
     assert train.main(["--resume", str(killed)]) == 0
-    ours, theirs = (sonic_sb3.load_run(path).load_policy() for path in (killed, calm))
-    for name, value in theirs.state_dict().items():
-        assert torch.equal(ours.state_dict()[name], value), name
+    assert_same_run(killed, calm)
     assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 128
+
+
+def test_what_annealing_has_ended_is_only_judged_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ENTRY | {
+        "n_timesteps": 400,
+        "env_kwargs": ENTRY["env_kwargs"] | {"max_episode_steps": 2},
+        # Ready when a hundred episodes of two steps are full: after the 7th rollout.
+        "callback": {PATH: {"success_rate": 0.0, "n_timesteps": 40}},
+    }
+    calm = run(entry, tmp_path / "calm")
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_evaluate_at_end", die)
+        with pytest.raises(Killed):
+            run(entry, tmp_path / "killed")
+    killed = run_folder_of(tmp_path / "killed")
+    assert train.main(["--resume", str(killed)]) == 0
+    assert_same_run(killed, calm)
+    assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 264
