@@ -100,6 +100,7 @@ class AnnealKwargs(StrictSettings):
 
     success_rate: Fraction | None = 0.8
     n_timesteps: Count = 300_000
+    ent_coef: NotNegative | None = None
 
 
 # As rl-zoo3 has them: the class by its dotted path, and what it is made with.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,18 +61,30 @@ class AnnealWhenReady(BaseCallback):
     :param success_rate: Share of successes that counts as ready, 0 to 1; ``None``: nothing does,
         and annealing begins when only its own timesteps are left.
     :param n_timesteps: How long annealing takes.
+    :param ent_coef: The entropy coefficient as soon as the agent is ready; ``None`` for the one
+        before. Who is paid for chance to the end goes on failing by chance.
     """
 
     name = "anneal_when_ready"
 
-    def __init__(self, success_rate: float | None = 0.8, n_timesteps: int = 300_000) -> None:
+    def __init__(
+        self,
+        success_rate: float | None = 0.8,
+        n_timesteps: int = 300_000,
+        ent_coef: float | None = None,
+    ) -> None:
         super().__init__()
         if success_rate is not None and not 0 <= success_rate <= 1:
             raise SettingsError(f"success_rate: expected 0 to 1, got {success_rate}")
         if n_timesteps < 1:
             raise SettingsError(f"n_timesteps: expected at least 1, got {n_timesteps}")
+        if ent_coef is not None and not 0 <= ent_coef < math.inf:
+            raise SettingsError(f"ent_coef: expected a number of at least 0, got {ent_coef}")
         self._success_rate = success_rate
         self._n_timesteps = n_timesteps
+        self._ent_coef = ent_coef
+        self._ent_coef_before: float | None = None
+        self._has_been_ready = False
         self._begun_at: int | None = None
         self._schedule: AnnealedSchedule | None = None
 
@@ -89,16 +102,18 @@ class AnnealWhenReady(BaseCallback):
         return self._begun_at is not None and num_timesteps >= self._begun_at + self._n_timesteps
 
     def get_snapshot(self) -> dict[str, Any]:
-        """When annealing began."""
-        return {"begun_at": self._begun_at}
+        """When annealing began, and whether the agent has been ready."""
+        return {"begun_at": self._begun_at, "has_been_ready": self._has_been_ready}
 
     def set_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Put it back."""
         self._begun_at = snapshot.get("begun_at")
+        self._has_been_ready = snapshot.get("has_been_ready", False)
 
     def _on_training_start(self) -> None:
         if self.num_timesteps == 0:
             self._begun_at = None
+            self._has_been_ready = False
         total = self.model._total_timesteps
         base = self.model.lr_schedule
         if isinstance(base, AnnealedSchedule):  # of an earlier call of `learn`
@@ -106,17 +121,38 @@ class AnnealWhenReady(BaseCallback):
         n_timesteps = min(self._n_timesteps, total)
         self._schedule = AnnealedSchedule(base, total, n_timesteps, self._begun_at)
         self.model.lr_schedule = self._schedule
+        if self._ent_coef is not None:
+            self._ent_coef_before = getattr(self.model, "ent_coef", None)
+            if not isinstance(self._ent_coef_before, int | float):
+                raise SettingsError(
+                    "ent_coef: expected an algorithm with an entropy coefficient that is a number, "
+                    f"such as PPO or A2C, got {type(self.model).__name__}"
+                )
+        self._set_ent_coef()
 
     def _on_step(self) -> bool:
         return self.end is None or self.num_timesteps < self.end
 
     def _on_rollout_end(self) -> None:
         assert self._schedule is not None
+        if not self._has_been_ready and self._is_ready():
+            self._has_been_ready = True
+            self._set_ent_coef()
         if self._begun_at is not None:
             return
         last_moment = self._schedule.total_timesteps - self._schedule.n_timesteps
-        if self._is_ready() or self.num_timesteps >= last_moment:
+        if self._has_been_ready or self.num_timesteps >= last_moment:
             self._begun_at = self._schedule.begun_at = min(self.num_timesteps, last_moment)
+
+    def _on_training_end(self) -> None:
+        if self._ent_coef_before is not None:  # a saved model has the settings that were given
+            model: Any = self.model
+            model.ent_coef = self._ent_coef_before
+
+    def _set_ent_coef(self) -> None:
+        if self._ent_coef is not None and self._has_been_ready:
+            model: Any = self.model
+            model.ent_coef = self._ent_coef
 
     def _is_ready(self) -> bool:
         successes = self.model.ep_success_buffer
