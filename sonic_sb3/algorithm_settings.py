@@ -197,6 +197,15 @@ class LearningHyperparameters(Hyperparameters):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_callback(self) -> Self:
+        lowers = any(kwargs.ent_coef is not None for kwargs in self.callback.values())
+        if lowers and not hasattr(self, "ent_coef"):
+            raise ValueError(
+                "callback: expected no ent_coef, this algorithm has no entropy coefficient"
+            )
+        return self
+
 
 class OnPolicyHyperparameters(LearningHyperparameters):
     """What A2C, PPO and their kin share."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.utils import LinearSchedule
 
 import sonic_sb3
@@ -52,13 +52,23 @@ class Rates(AnnealWhenReady):
     def _on_training_start(self) -> None:
         super()._on_training_start()
         self.rates: list[float] = []
+        self.ent_coefs: list[float] = []
 
     def _on_rollout_start(self) -> None:
+        self.ent_coefs.append(self.model.ent_coef)
         self.rates.append(self.model.policy.optimizer.param_groups[0]["lr"])
 
 
-def make_ppo() -> PPO:
-    return PPO("MlpPolicy", SoonSolved(), n_steps=20, batch_size=20, n_epochs=1, learning_rate=0.1)
+def make_ppo(ent_coef: float = 0.0) -> PPO:
+    return PPO(
+        "MlpPolicy",
+        SoonSolved(),
+        n_steps=20,
+        batch_size=20,
+        n_epochs=1,
+        learning_rate=0.1,
+        ent_coef=ent_coef,
+    )
 
 
 def test_the_schedule_is_a_line_to_zero_from_where_annealing_begins() -> None:
@@ -80,6 +90,28 @@ def test_plain_sb3_is_annealed_when_it_succeeds() -> None:
     # The first rollout has the optimiser's own rate; the line is met at the ends of rollouts.
     assert rates.rates[:13] == pytest.approx([0.1] * 13)
     assert rates.rates[13:] == pytest.approx([0.08, 0.06, 0.04, 0.02])
+
+
+def test_the_entropy_coefficient_is_lowered_when_it_succeeds() -> None:
+    rates = Rates(n_timesteps=100, ent_coef=0.01)
+    model = make_ppo(ent_coef=0.5)
+    model.learn(10_000, rates)
+    assert rates.ent_coefs == [0.5] * 12 + [0.01] * 5  # from the end of the rollout to 240
+    assert model.ent_coef == 0.5, "what is saved is what was given"
+
+
+def test_a_short_training_keeps_its_entropy_coefficient_until_it_succeeds() -> None:
+    rates = Rates(n_timesteps=100_000, ent_coef=0.01)
+    make_ppo(ent_coef=0.5).learn(300, rates)
+    assert rates.ent_coefs == [0.5] * 12 + [0.01] * 3
+
+
+def test_an_algorithm_without_entropy_coefficient_is_refused() -> None:
+    with pytest.raises(SettingsError, match="entropy coefficient"):
+        DQN("MlpPolicy", SoonSolved()).learn(10, AnnealWhenReady(ent_coef=0.01))
+    for algo in ("dqn", "qrdqn", "trpo"):
+        with pytest.raises(SettingsError, match="entropy coefficient"):
+            load_hyperparameters(algo, GAME, overrides={"callback": {PATH: {"ent_coef": 0.01}}})
 
 
 def test_without_success_the_rate_falls_at_the_end() -> None:
@@ -141,6 +173,7 @@ def test_rl_zoo3_makes_it_from_our_file(tmp_path: Path) -> None:
         ({"os.system": {}}, "callback"),
         ({PATH: {"success_rate": 1.5}}, "success_rate"),
         ({PATH: {"n_timesteps": 0}}, "n_timesteps"),
+        ({PATH: {"ent_coef": -1.0}}, "ent_coef"),
         ({PATH: {"rate": 0.5}}, "rate"),
         (PATH, "callback"),
     ],
@@ -209,16 +242,32 @@ def test_it_goes_on_after_a_kill(
     assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 128
 
 
+# Ready when a hundred episodes of two steps are full, after the 7th rollout of 32 timesteps.
+SOON_READY = ENTRY | {
+    "n_timesteps": 400,
+    "ent_coef": 0.5,
+    "env_kwargs": ENTRY["env_kwargs"] | {"max_episode_steps": 2},
+    "callback": {PATH: {"success_rate": 0.0, "n_timesteps": 80, "ent_coef": 0.0}},
+}
+
+
+def test_the_lowered_entropy_coefficient_is_there_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = run(SOON_READY, tmp_path / "calm")
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=7 * 16 + 20)
+        with pytest.raises(Killed):
+            run(SOON_READY, tmp_path / "killed")
+    killed = run_folder_of(tmp_path / "killed")
+    assert train.main(["--resume", str(killed)]) == 0
+    assert_same_run(killed, calm)
+
+
 def test_what_annealing_has_ended_is_only_judged_after_a_kill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = ENTRY | {
-        "n_timesteps": 400,
-        "env_kwargs": ENTRY["env_kwargs"] | {"max_episode_steps": 2},
-        # Ready when a hundred episodes of two steps are full: after the 7th rollout.
-        "callback": {PATH: {"success_rate": 0.0, "n_timesteps": 40}},
-    }
-    calm = run(entry, tmp_path / "calm")
+    calm = run(SOON_READY, tmp_path / "calm")
 
     def die(*_: Any) -> None:
         raise Killed
@@ -226,8 +275,8 @@ def test_what_annealing_has_ended_is_only_judged_after_a_kill(
     with monkeypatch.context() as patch:
         patch.setattr(training, "_evaluate_at_end", die)
         with pytest.raises(Killed):
-            run(entry, tmp_path / "killed")
+            run(SOON_READY, tmp_path / "killed")
     killed = run_folder_of(tmp_path / "killed")
     assert train.main(["--resume", str(killed)]) == 0
     assert_same_run(killed, calm)
-    assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 264
+    assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 304

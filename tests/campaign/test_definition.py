@@ -30,6 +30,7 @@ NAMES = sorted(
         "a2c-ppo-borghi",
         "airstriker",
         "annealing",
+        "entropy",
         "first-act",
         "generalise",
         "precision",
