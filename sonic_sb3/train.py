@@ -14,7 +14,7 @@ from sonic_sb3.errors import SettingsError
 from sonic_sb3.summary_table import format_summary, unplayed_levels
 
 if TYPE_CHECKING:
-    from sonic_sb3.algorithm_settings import Hyperparameters
+    from sonic_sb3.algorithm_settings import AnnealKwargs, Hyperparameters
     from sonic_sb3.settings import TrainSettings
 
 
@@ -233,6 +233,8 @@ def _describe(settings: TrainSettings, hyperparameters: Hyperparameters) -> str:
         "seed": str(settings.seed),
         "settings": ", ".join(f"{k} {v}" for k, v in hyperparameters.algorithm_kwargs().items()),
     }
+    for kwargs in getattr(hyperparameters, "callback", {}).values():
+        plan["annealing"] = _describe_annealing(kwargs)
     if settings.init_run is not None:
         plan["weights"] = f"of {settings.init_run}, {settings.init_checkpoint or 'last'}"
     for number, stage in enumerate(hyperparameters.stages, start=1):
@@ -241,6 +243,13 @@ def _describe(settings: TrainSettings, hyperparameters: Hyperparameters) -> str:
     if hyperparameters.replay_bytes():
         plan["replay"] = f"{hyperparameters.replay_bytes() / 2**30:.2f} GiB of memory when full"
     return "\n".join(f"{key:<10} {value}" for key, value in plan.items())
+
+
+def _describe_annealing(kwargs: AnnealKwargs) -> str:
+    rate = kwargs.success_rate
+    when = "at the end" if rate is None else f"from {rate:.0%} success on"
+    ent_coef = "" if kwargs.ent_coef is None else f" and ent_coef {kwargs.ent_coef}"
+    return f"{when}: learning_rate to 0 in {kwargs.n_timesteps:,} timesteps{ent_coef}, then the end"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

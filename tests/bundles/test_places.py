@@ -98,8 +98,7 @@ def test_a_study_may_start_from_a_bundle(bundle_path: Path, tmp_path: Path) -> N
     study.close()
     base, warm = study.settings.first_points
     shipped = load_hyperparameters("ppo", study.settings.env)
-    assert base["learning_rate"] == float(str(shipped.learning_rate).removeprefix("lin_"))
-    assert base["learning_rate_schedule"] == "linear"
+    assert base["learning_rate"] == shipped.learning_rate
     assert (base["actions"], base["frame_size"]) == ("contest7", shipped.env_kwargs.frame_height)
     # 32 steps and frames of 36 x 36 lie outside the space: the sampler chooses those.
     assert not {"n_steps", "frame_size"} & set(warm)
