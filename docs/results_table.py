@@ -36,8 +36,10 @@ def _thousands(text: str) -> str:
 TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str], str]]]]] = {
     "first-act": (
         {
-            "steady/longer": "**PPO, `make train`**: 800,000 timesteps",
-            "ppo": "the same, 600,000 timesteps",
+            "entropy/entropy": "**PPO, `make train`**",
+            "annealing/annealing": "the same, paid for chance to the end",
+            "steady/longer": "the same, learning rate lin_5e-4 over 800,000 timesteps",
+            "ppo": "the same, over 600,000",
             "tuned": "PPO, `--conf-file tuned-ppo`",
             "jerk": "JERK, remembers what worked",
             "right": "always right",
@@ -55,7 +57,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
     "a2c-ppo-borghi": (
         {
             "tuned-ppo": "PPO, `--conf-file tuned-ppo`",
-            "default-ppo": "PPO, the default settings",
+            "default-ppo": "PPO, the default with `-params learning_rate:lin_5e-4 callback:{}`",
             "atari-ppo": "PPO, rl-zoo3's settings for Atari",
             "jerk": "JERK, remembers what worked",
             "openai-ppo": "PPO, OpenAI's baseline, `--conf-file openai-ppo`",
