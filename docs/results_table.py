@@ -37,7 +37,7 @@ TABLES: dict[str, tuple[Mapping[str, str], Mapping[str, tuple[str, Callable[[str
     "first-act": (
         {
             "entropy/entropy": "**PPO, `make train`**",
-            "annealing/annealing": "the same, paid for chance to the end",
+            "annealing/annealing": "the same, entropy coefficient 0.01 to the end",
             "steady/longer": "the same, learning rate lin_5e-4 over 800,000 timesteps",
             "ppo": "the same, over 600,000",
             "tuned": "PPO, `--conf-file tuned-ppo`",

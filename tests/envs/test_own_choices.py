@@ -295,6 +295,7 @@ def test_a_run_with_everything_is_killed_and_resumed(tmp_path: Path) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    time.sleep(1.0)  # event files are ordered by the second, then by process; ours is the older one
     if (run / "resume.snapshot").exists():
         assert train.main(["--resume", str(run)]) == 0
     other_weights, other_monitor, other_points = read_run(run)
