@@ -95,7 +95,7 @@ class AnnealWhenReady(BaseCallback):
 
     def is_over(self, num_timesteps: int) -> bool:
         """
-        Whether annealing has ended a training, also one that is about to go on from a snapshot.
+        Whether annealing ends a training there, also one that is about to go on from a snapshot.
 
         :param num_timesteps: How far the training is.
         """
@@ -131,7 +131,7 @@ class AnnealWhenReady(BaseCallback):
         self._set_ent_coef()
 
     def _on_step(self) -> bool:
-        return self.end is None or self.num_timesteps < self.end
+        return not self.is_over(self.num_timesteps)
 
     def _on_rollout_end(self) -> None:
         assert self._schedule is not None

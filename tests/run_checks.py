@@ -1,4 +1,4 @@
-"""What tests of resumed runs share: a death at a chosen step, and a comparison to the bit."""
+"""What tests of runs share: a small one, a death at a chosen step, a comparison to the bit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ import pytest
 import torch
 
 from sonic_sb3.envs.vec_env import SonicVecEnv
+
+# Hyperparameters of a training of a second.
+SMALL_PPO: dict[str, Any] = {
+    "n_timesteps": 128,
+    "n_envs": 2,
+    "n_steps": 16,
+    "batch_size": 16,
+    "n_epochs": 1,
+    "learning_rate": 1.0e-3,
+    "policy_kwargs": {"features_dim": 16},
+    "env_kwargs": {"max_episode_steps": 20, "frame_width": 36, "frame_height": 36},
+}
 
 
 class Killed(BaseException):

@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 import yaml
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.utils import LinearSchedule
@@ -18,10 +17,11 @@ from sonic_sb3 import train, training
 from sonic_sb3.annealing import AnnealedSchedule, AnnealWhenReady
 from sonic_sb3.errors import SettingsError
 from sonic_sb3.hyperparams import load_hyperparameters
-from sonic_sb3.run_folder import RunFolder, open_run_folder
+from sonic_sb3.plots import read_monitor
+from sonic_sb3.run_folder import open_run_folder
 from sonic_sb3.schedules import make_schedule
 
-from .run_checks import Killed, interrupt
+from .run_checks import SMALL_PPO, Killed, assert_same, interrupt
 
 GAME = "PangolinDash-Genesis-v0"
 PATH = "sonic_sb3.annealing.AnnealWhenReady"
@@ -186,17 +186,7 @@ def test_other_callbacks_and_numbers_are_refused(callback: Any, message: str) ->
             AnnealWhenReady(**callback[PATH])
 
 
-ENTRY: dict[str, Any] = {
-    "n_timesteps": 128,
-    "n_envs": 2,
-    "n_steps": 16,
-    "batch_size": 16,
-    "n_epochs": 1,
-    "learning_rate": 1.0e-3,
-    "policy_kwargs": {"features_dim": 16},
-    "env_kwargs": {"max_episode_steps": 20, "frame_width": 36, "frame_height": 36},
-    "callback": {PATH: {"success_rate": None, "n_timesteps": 80}},
-}
+ENTRY = SMALL_PPO | {"callback": {PATH: {"success_rate": None, "n_timesteps": 80}}}
 
 
 def run(entry: dict[str, Any], logs: Path) -> Path:
@@ -212,19 +202,29 @@ def run_folder_of(logs: Path) -> Path:
     return logs / "ppo" / f"{GAME}_1"
 
 
-def assert_same_run(ours: Path, theirs: Path) -> None:
-    weights = sonic_sb3.load_run(ours).load_policy().state_dict()
-    for name, value in sonic_sb3.load_run(theirs).load_policy().state_dict().items():
-        assert torch.equal(weights[name], value), name
-    folders = [open_run_folder(path) for path in (ours, theirs)]
-    timesteps = [folder.read_manifest()["n_timesteps_trained"] for folder in folders]
-    assert timesteps[0] == timesteps[1]
-    rows = [[row[:2] for row in read_rows(folder)] for folder in folders]
-    assert rows[0] == rows[1]
+def assert_same_after_resuming(killed: Path, calm: Path) -> None:
+    assert train.main(["--resume", str(killed)]) == 0
+    weights, monitor = read_run(killed)
+    calm_weights, calm_monitor = read_run(calm)
+    assert_same(weights, calm_weights)
+    assert monitor == calm_monitor
+    assert n_timesteps_trained(killed) == n_timesteps_trained(calm)
 
 
-def read_rows(folder: RunFolder) -> list[list[str]]:
-    return [line.split(",") for line in folder.monitor.read_text().splitlines()[2:]]
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    monitor = read_monitor(folder / "0.monitor.csv")
+    monitor.pop("t")
+    return dict(sonic_sb3.load_run(folder).load_policy().state_dict()), monitor
+
+
+def n_timesteps_trained(folder: Path) -> int:
+    return int(open_run_folder(folder).read_manifest()["n_timesteps_trained"])
+
+
+def run_until_killed(entry: dict[str, Any], logs: Path) -> Path:
+    with pytest.raises(Killed):
+        run(entry, logs)
+    return run_folder_of(logs)
 
 
 @pytest.mark.parametrize("at_step", [20, 50])
@@ -234,12 +234,9 @@ def test_it_goes_on_after_a_kill(
     calm = run(ENTRY, tmp_path / "calm")
     with monkeypatch.context() as patch:
         interrupt(patch, at_step)
-        with pytest.raises(Killed):
-            run(ENTRY, tmp_path / "killed")
-    killed = run_folder_of(tmp_path / "killed")
-    assert train.main(["--resume", str(killed)]) == 0
-    assert_same_run(killed, calm)
-    assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 128
+        killed = run_until_killed(ENTRY, tmp_path / "killed")
+    assert_same_after_resuming(killed, calm)
+    assert n_timesteps_trained(killed) == 128
 
 
 # Ready when a hundred episodes of two steps are full, after the 7th rollout of 32 timesteps.
@@ -257,11 +254,8 @@ def test_the_lowered_entropy_coefficient_is_there_after_a_kill(
     calm = run(SOON_READY, tmp_path / "calm")
     with monkeypatch.context() as patch:
         interrupt(patch, at_step=7 * 16 + 20)
-        with pytest.raises(Killed):
-            run(SOON_READY, tmp_path / "killed")
-    killed = run_folder_of(tmp_path / "killed")
-    assert train.main(["--resume", str(killed)]) == 0
-    assert_same_run(killed, calm)
+        killed = run_until_killed(SOON_READY, tmp_path / "killed")
+    assert_same_after_resuming(killed, calm)
 
 
 def test_what_annealing_has_ended_is_only_judged_after_a_kill(
@@ -274,9 +268,6 @@ def test_what_annealing_has_ended_is_only_judged_after_a_kill(
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "_evaluate_at_end", die)
-        with pytest.raises(Killed):
-            run(SOON_READY, tmp_path / "killed")
-    killed = run_folder_of(tmp_path / "killed")
-    assert train.main(["--resume", str(killed)]) == 0
-    assert_same_run(killed, calm)
-    assert open_run_folder(killed).read_manifest()["n_timesteps_trained"] == 304
+        killed = run_until_killed(SOON_READY, tmp_path / "killed")
+    assert_same_after_resuming(killed, calm)
+    assert n_timesteps_trained(killed) == 304

@@ -17,24 +17,10 @@ from sonic_sb3.hyperparams import load_hyperparameters
 from sonic_sb3.plots import read_monitor
 from sonic_sb3.schedules import make_schedule
 from sonic_sb3.stages import stage_at
-from tests.run_checks import Killed, interrupt
+from tests.run_checks import SMALL_PPO, Killed, interrupt
 
 GAME = "PangolinDash-Genesis-v0"
-ENTRY: dict[str, Any] = {
-    "n_timesteps": 128,
-    "n_envs": 2,
-    "n_steps": 16,
-    "batch_size": 16,
-    "n_epochs": 1,
-    "learning_rate": 1.0e-3,
-    "policy_kwargs": {"features_dim": 16},
-    "env_kwargs": {
-        "max_episode_steps": 20,
-        "frame_width": 36,
-        "frame_height": 36,
-        "fast_emulator": False,
-    },
-}
+ENTRY = SMALL_PPO | {"env_kwargs": SMALL_PPO["env_kwargs"] | {"fast_emulator": False}}
 DECAY = {"power": 1.0, "horizon": 200}
 STAGES = [
     {
