@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+import typing
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from sonic_sb3.action_sets import find_actions
 from sonic_sb3.envs.actions import MacroDiscretizer, StochasticFrameSkip, make_discretizer
@@ -78,6 +82,7 @@ def make_env(
     :param fast_emulator: Do not emulate what nobody sees or hears, where that is proved exact.
     :raises SonicError: An unknown game or level, a missing ROM, or a value out of range.
     """
+    _check_kinds(locals())
     levels = resolve_levels(game_id, level if level is None or isinstance(level, str) else [*level])
     if level_draw not in LEVEL_DRAWS:
         raise unknown_name("level_draw", level_draw, LEVEL_DRAWS)
@@ -115,6 +120,33 @@ def make_env(
 
 # gymnasium.make looks here for what an env can show, and makes windows (`human`) and lists of it.
 make_env.metadata = GameEnv.metadata  # type: ignore[attr-defined]
+
+
+# What may come for an argument of a kind, numpy's included, and how a message calls it.
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool, np.bool_), "true or false"),
+    int: ((Integral,), "a whole number"),
+    float: ((Real,), "a number"),
+    float | None: ((Real, type(None)), "a number"),
+    str: ((str,), "a name"),
+    str | Sequence[str] | None: ((str, Sequence, type(None)), "a level or a list of levels"),
+}
+
+
+@functools.cache
+def _argument_hints() -> dict[str, Any]:
+    hints = typing.get_type_hints(make_env)
+    return {name: hint for name, hint in hints.items() if hint in _KINDS}
+
+
+def _check_kinds(arguments: Mapping[str, Any]) -> None:
+    """A wrong kind would else show far inside, or "no" be taken for yes."""
+    for name, hint in _argument_hints().items():
+        kinds, expectation = _KINDS[hint]
+        value = arguments[name]
+        is_flag = isinstance(value, bool) and bool not in kinds  # Python counts it as a number
+        if not isinstance(value, kinds) or is_flag:
+            raise SettingsError(f"{name}: expected {expectation}, got {value!r:.200}")
 
 
 def _shape_reward(

@@ -20,9 +20,9 @@ class FrameRolloutBuffer(RolloutBuffer):
     A rollout buffer for stacked frames in a fraction (1 / n_stack) of the memory.
 
     Of each observation the newest frame is stored, (n_steps, n_envs, n_channels, height, width)
-    uint8; stacks are put together again when a minibatch is drawn. The frames before the first
-    observation of a rollout are kept beside it. What it gives is what ``RolloutBuffer`` gives, to
-    the bit.
+    uint8; stacks are put together again when a minibatch is drawn, on the policy's device, to which
+    the frames of a rollout travel once. The frames before the first observation of a rollout are
+    kept beside it. What it gives is what ``RolloutBuffer`` gives, to the bit.
 
     :param buffer_size: Steps per env.
     :param observation_space: (n_stack x n_channels, height, width) uint8; each stack follows from
@@ -52,11 +52,15 @@ class FrameRolloutBuffer(RolloutBuffer):
 
     def reset(self) -> None:
         super().reset()
-        height, width = self.observation_space.shape[1:]  # type: ignore[index]
-        n_frames = self.n_stack - 1 + self.buffer_size
-        shape = (n_frames, self.n_envs, self.n_channels, height, width)
-        self._frames = np.zeros(shape, dtype=np.uint8)
-        self.observations = self._frames[self.n_stack - 1 :]
+        picture = (self.n_channels, *self.observation_space.shape[1:])  # type: ignore[index]
+        n_rows = self.n_stack - 1 + self.buffer_size
+        # One more than there are, which stays black: what a stack has before its episode.
+        self._frames = np.zeros((n_rows * self.n_envs + 1, *picture), dtype=np.uint8)
+        self._rows = self._frames[:-1].reshape(n_rows, self.n_envs, *picture)
+        self.observations = self._rows[self.n_stack - 1 :]
+        self._frames_on_device = torch.empty(
+            0, device=self.device
+        )  # those of this rollout go there
 
     def add(
         self,
@@ -73,7 +77,7 @@ class FrameRolloutBuffer(RolloutBuffer):
             self._check_follows(older, episode_start)
         else:
             stacks = older.reshape(self.n_envs, -1, self.n_channels, *obs.shape[2:])
-            self._frames[: self.n_stack - 1] = np.moveaxis(stacks, 0, 1)
+            self._rows[: self.n_stack - 1] = np.moveaxis(stacks, 0, 1)
         self._newer = obs[:, self.n_channels :].copy()
         super().add(obs[:, -self.n_channels :], action, reward, episode_start, value, log_prob)
 
@@ -92,6 +96,8 @@ class FrameRolloutBuffer(RolloutBuffer):
         """Minibatches in a random order, as SB3's."""
         if not self.generator_ready:
             self._n_missing = self._count_missing_frames()
+            # On the processor these are the frames themselves, no copy.
+            self._frames_on_device = torch.as_tensor(self._frames, device=self.device)
             # SB3 would flatten the observations with the rest; here minibatches come from the
             # frames.
             self.observations = np.empty((self.buffer_size, self.n_envs, 1), dtype=np.uint8)
@@ -99,14 +105,13 @@ class FrameRolloutBuffer(RolloutBuffer):
 
     def _get_samples(self, batch_inds: npt.NDArray[Any], env: Any = None) -> RolloutBufferSamples:
         data = (
-            self._stack_frames(batch_inds),
             self.actions[batch_inds].astype(np.float32, copy=False),
             self.values[batch_inds].flatten(),
             self.log_probs[batch_inds].flatten(),
             self.advantages[batch_inds].flatten(),
             self.returns[batch_inds].flatten(),
         )
-        return RolloutBufferSamples(*tuple(map(self.to_torch, data)))
+        return RolloutBufferSamples(self._stack_frames(batch_inds), *map(self.to_torch, data))
 
     def _count_missing_frames(self) -> npt.NDArray[np.int64]:
         """How many of a stack's oldest frames lie before its episode, (n_steps, n_envs)."""
@@ -115,17 +120,16 @@ class FrameRolloutBuffer(RolloutBuffer):
         age = steps - np.maximum.accumulate(starts, axis=0)
         return np.maximum(0, self.n_stack - 1 - age)
 
-    def _stack_frames(self, batch_inds: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def _stack_frames(self, batch_inds: npt.NDArray[Any]) -> torch.Tensor:
         """
-        (batch, n_stack x n_channels, height, width) for indices into the flattened
-        (n_envs x n_steps).
+        (batch, n_stack x n_channels, height, width) uint8 on the policy's device, for indices into
+        the flattened (n_envs x n_steps).
         """
         envs, steps = np.divmod(batch_inds, self.buffer_size)
         offsets = np.arange(self.n_stack)
-        stacks: npt.NDArray[np.uint8] = self._frames[
-            steps[:, np.newaxis] + offsets, envs[:, np.newaxis]
-        ]
-        n_missing = self._n_missing[steps, envs]
-        for index in np.flatnonzero(n_missing):
-            stacks[index, : n_missing[index]] = 0
-        return stacks.reshape(len(stacks), -1, *stacks.shape[3:])
+        indices = (steps[:, np.newaxis] + offsets) * self.n_envs + envs[:, np.newaxis]
+        is_missing = offsets < self._n_missing[steps, envs][:, np.newaxis]
+        indices[is_missing] = len(self._frames) - 1
+        chosen = torch.as_tensor(indices.reshape(-1), device=self.device)
+        frames = self._frames_on_device.index_select(0, chosen)
+        return frames.view(len(batch_inds), -1, *frames.shape[2:])

@@ -175,11 +175,28 @@ def test_missing_rom_tells_how_to_import_it(game: str) -> None:
         ({"render_mode": "human"}, SettingsError, "rgb_array"),
         ({"noop_max": -1}, SettingsError, "noop_max"),
         ({"level": "test"}, SettingsError, "names none"),
+        ({"level": 3}, SettingsError, "level: expected a level or a list of levels, got 3"),
+        ({"frame_skip": "4"}, SettingsError, "frame_skip: expected a whole number, got '4'"),
+        ({"frame_skip": True}, SettingsError, "frame_skip: expected a whole number, got True"),
+        ({"frame_skip": None}, SettingsError, "frame_skip: expected a whole number, got None"),
+        ({"gray_shift": 1.5}, SettingsError, "gray_shift: expected a whole number"),
+        ({"sticky_prob": "0.2"}, SettingsError, "sticky_prob: expected a number"),
+        ({"retry_prob": "0.5"}, SettingsError, "retry_prob: expected a number"),
+        ({"grayscale_obs": "no"}, SettingsError, "grayscale_obs: expected true or false"),
     ],
 )
 def test_bad_arguments(airstriker: str, kwargs: Any, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         sonic_sb3.make_env(airstriker, **kwargs)
+
+
+def test_numbers_of_numpy_are_numbers(airstriker: str) -> None:
+    chosen: dict[str, Any] = {"frame_skip": np.int64(2), "noop_max": np.uint8(3)}
+    chosen |= {"sticky_prob": np.float32(0.5), "grayscale_obs": np.bool_(True), "reward_scale": 1}
+    env = sonic_sb3.make_env(airstriker, **chosen)
+    env.reset(seed=0)
+    env.step(0)
+    env.close()
 
 
 def test_import_registers_and_does_nothing_more() -> None:
