@@ -16,9 +16,9 @@ from sonic_sb3.policies.rollout_buffer import FrameRolloutBuffer
 N_STEPS, N_ENVS, N_STACK = 17, 3, 4
 
 
-def fill_both(seed: int, done_prob: float, n_channels: int = 1) -> list[Any]:
+def fill_both(seed: int, done_prob: float, n_channels: int = 1, device: str = "cpu") -> list[Any]:
     rng = np.random.default_rng(seed)
-    kwargs: dict[str, Any] = {"device": "cpu", "n_envs": N_ENVS}
+    kwargs: dict[str, Any] = {"device": device, "n_envs": N_ENVS}
     kwargs |= {"gae_lambda": 0.95, "gamma": 0.99}
     space = gym.spaces.Box(0, 255, (N_STACK * n_channels, 12, 10), np.uint8)
     buffers: list[Any] = [
@@ -66,6 +66,16 @@ def test_minibatches_are_those_of_sb3(
                 one, other = getattr(expected, field), getattr(got, field)
                 assert one.dtype == other.dtype, field
                 assert torch.equal(one, other), field
+
+
+def test_minibatches_are_where_the_policy_is() -> None:
+    """Torch's `meta` device, which computes shapes only, refuses what mixes devices as GPUs do."""
+    _, ours = fill_both(1, 0.2, device="meta")
+    for batch in ours.get(8):
+        assert {field.device.type for field in batch} == {"meta"}
+        assert batch.observations.shape[1:] == (N_STACK, 12, 10)
+    ours.reset()
+    assert ours._frames_on_device.numel() == 0  # nothing is kept beside the next rollout
 
 
 def test_frames_take_a_quarter_of_the_memory() -> None:
