@@ -11,6 +11,7 @@ from pathlib import Path
 from sonic_sb3.command_line import Parser, make_parser, run_command, whole
 from sonic_sb3.errors import SettingsError
 
+_LEAST_ENVS = 8
 _LEAST_ROLLOUT = 8  # four minibatches of two
 
 
@@ -23,8 +24,8 @@ def _make_parser() -> Parser:
         "--n-envs",
         type=whole(1, 4096),
         nargs="+",
-        default=[8],
-        help="envs side by side; several for a table",
+        default=None,
+        help=f"envs side by side; several for a table (default: {_LEAST_ENVS}, or one per core)",
     )
     add("--n-steps", type=whole(1), default=512, help="steps per env and rollout of training")
     add("--extractor", default="nature", help="network: separable, blog or nature")
@@ -40,7 +41,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
     from sonic_sb3.atomic_files import write_json
     from sonic_sb3.games import catalogue, default_game_id, find_game, resolve_levels
-    from sonic_sb3.machine import default_num_threads
+    from sonic_sb3.machine import default_num_threads, n_usable_cores
     from sonic_sb3.policies import EXTRACTORS
     from sonic_sb3.rom_files import find_rom
     from sonic_sb3.run_folder import describe_machine
@@ -56,17 +57,19 @@ def _main(argv: Sequence[str] | None) -> int:
         raise SettingsError(f"--out: cannot make the folder {folder}: {error.strerror}") from error
     bundled = [game.id for game in catalogue().values() if game.is_bundled]
     games = args.env or ([default_game_id()] if args.quick else bundled)
+    # Fewer than cores could not reach what the cores together can.
+    env_counts = args.n_envs or [max(_LEAST_ENVS, n_usable_cores())]
     rounds, n_steps = (2, 64) if args.quick else (args.rounds, args.n_steps)
-    if not args.no_training and min(args.n_envs) * n_steps < _LEAST_ROLLOUT:
+    if not args.no_training and min(env_counts) * n_steps < _LEAST_ROLLOUT:
         raise SettingsError(
             f"--n-steps: expected at least {_LEAST_ROLLOUT} timesteps a rollout, got "
-            f"{min(args.n_envs)} envs x {n_steps}"
+            f"{min(env_counts)} envs x {n_steps}"
         )
     reports = []
     for game_id in games:
         find_rom(find_game(game_id).id)
         level = resolve_levels(game_id, args.level)[0]
-        for n_envs in args.n_envs:
+        for n_envs in env_counts:
             contest = Contest(
                 game_id, level, n_envs, n_steps, args.extractor, default_num_threads()
             )

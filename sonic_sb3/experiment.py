@@ -93,7 +93,7 @@ def _run(args: argparse.Namespace, campaign: Campaign) -> int:
     from sonic_sb3.campaign.campaign import RunOptions
 
     if args.device is not None and args.scheduler is None:
-        from sonic_sb3.training import check_device
+        from sonic_sb3.devices import check_device
 
         check_device(args.device)  # once, before runs fail of it one by one
     return campaign.run(

@@ -83,7 +83,7 @@ def free_memory_bytes() -> int:
 
 def give_back_memory() -> None:
     """
-    Give memory that was freed back to the system.
+    Give memory that was freed back to the system, and a GPU's to its other users.
 
     For a process that trains one model after another: each leaves what :func:`keep_freed_memory`
     kept, in pieces of other sizes than the next one asks for.
@@ -91,6 +91,8 @@ def give_back_memory() -> None:
     gc.collect()  # a model and its callbacks refer to each other
     if (trim := getattr(_c_library(), "malloc_trim", None)) is not None:
         trim(0)
+    if (torch := sys.modules.get("torch")) is not None:  # not imported for this
+        torch.cuda.empty_cache()  # another process may want it; does nothing where there is no GPU
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import HumanOutputFormat, KVWriter, Logger
 
 from sonic_sb3.action_sets import action_names
+from sonic_sb3.devices import describe_device
 from sonic_sb3.errors import RunFolderError
 from sonic_sb3.event_files import TensorBoardFile, claim_free_folder
 from sonic_sb3.policies import SonicPolicy
@@ -75,7 +76,7 @@ def make_manifest(job: Job, model: BaseAlgorithm) -> dict[str, Any]:
         "action_names": action_names(job.hyperparameters.env_kwargs.actions, job.settings.env),
         "tensorboard_name": job.tensorboard and job.tensorboard[0].name,
         "tensorboard_mark": job.tensorboard and job.tensorboard[1],
-        "device": str(model.device),
+        "device": describe_device(model.device),
         "precision": getattr(model.policy, "precision", "float32"),
         "rom_sha1": rom_sha1(job.settings.env),
         "started_at": timestamp(),

@@ -209,9 +209,9 @@ def measure(
 
 def _device_name() -> str:
     """Where networks run, which SB3 and this package choose alike."""
-    import torch
+    from sonic_sb3.devices import describe_device
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "the processor"
+    return describe_device("auto")
 
 
 def _describe(contestant: Contestant, key: str) -> dict[str, float]:

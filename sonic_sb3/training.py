@@ -28,13 +28,13 @@ from sonic_sb3.callbacks import (
     StopAtBudget,
     TellEnvs,
 )
+from sonic_sb3.devices import check_device, describe_device
 from sonic_sb3.envs.episode_monitor import EpisodeMonitor
 from sonic_sb3.envs.vec_env import make_vec_env
 from sonic_sb3.errors import (
     CannotWriteError,
     NotFiniteError,
     RunFolderError,
-    SettingsError,
     WorkerError,
 )
 from sonic_sb3.evaluation import EvaluationResult
@@ -78,23 +78,6 @@ from sonic_sb3.video import record_video
 _STOPS_AT_BUDGET = "stops_at_budget"  # in the manifest
 # Of algorithms whose rollouts take a tenth of a second or less.
 _ROLLOUTS_PER_LOG = {"a2c": 100, "dqn": 100, "qrdqn": 100, "random": 20, "right": 20, "jerk": 20}
-
-
-def check_device(device: str) -> None:
-    """
-    Accept a device that torch can use here.
-
-    :raises SettingsError: It cannot.
-    """
-    try:
-        if device != "auto":
-            torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(
-            f"device {device!r}: expected 'auto', 'cpu' or a device that torch can use here "
-            f"({reason})"
-        ) from error
 
 
 def train(
@@ -175,7 +158,7 @@ def resume(
         cut_event_files(tensorboard, n_done)
         model = _prepare(job, snapshot is not None, n_done, manifest)
         note = {"at": timestamp(), "n_timesteps": n_done, "command": command_line()}
-        machine = describe_machine()
+        machine = {**describe_machine(), "device": describe_device(model.device)}
         changed = {key: value for key, value in machine.items() if manifest.get(key) != value}
         note |= changed
         earlier = manifest.get("resumed")
@@ -288,6 +271,7 @@ def _learn_and_conclude(
             f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now "
             f"{counted(n, 'episode')} to judge the agent by"
         )
+        model.policy.to("cpu")  # where `evaluate` plays: the same seeds, the same episodes
         result = _evaluate_at_end(job, model)
     manifest["model_sha256"] = hash_model(folder.model)
     manifest["finished_at"] = timestamp()

@@ -168,6 +168,8 @@ def restore_training_snapshot(
             n_added = snapshot["algorithm"]["replay"]["n_added"]
             replay_files.load(snapshot["replay_pieces"], n_added)
         _restore(model, callbacks, snapshot)
+    except torch.OutOfMemoryError:
+        raise  # the snapshot is none the worse
     except (*_MISFITS, SonicError) as error:
         # Of what a worker says the last line tells what was wrong.
         reason = (str(error).strip().splitlines() or ["no reason"])[-1]

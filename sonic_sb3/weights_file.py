@@ -59,7 +59,7 @@ def read_weights(
             }
         for name, module in expected.items():
             _check(module, read[name], name)
-    except StrangeFileError:
+    except (StrangeFileError, torch.OutOfMemoryError):
         raise
     except OSError as error:
         raise RunFolderError(f"cannot read {path}: {error.strerror}") from error

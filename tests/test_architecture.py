@@ -16,6 +16,7 @@ LAYERS = [
         "strange_files",
         "statistics",
         "machine",
+        "devices",
         "shipped_files",
         "stop_signals",
         "game_facts",

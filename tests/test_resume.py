@@ -18,6 +18,7 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sonic_sb3 import train
+from sonic_sb3.devices import describe_device
 from sonic_sb3.plots import read_monitor
 from tests.run_checks import assert_same
 
@@ -160,3 +161,19 @@ def test_finished_and_foreign_runs_are_refused(tmp_path: Path, capsys: Any) -> N
     assert "expected the same one" in capsys.readouterr().err
     assert train.main(["--resume", str(tmp_path)]) == 2
     assert "is no run folder" in capsys.readouterr().err
+
+
+def test_another_device_is_told_and_recorded(tmp_path: Path, capsys: Any) -> None:
+    argv = ["--env", GAME, "-n", "32", "--n-envs", "1", "--eval-episodes", "0", "-f", str(tmp_path)]
+    argv += ["--device", "auto", "-params", "n_steps:32", "batch_size:32", "n_epochs:1"]
+    assert train.main(argv) == 0
+    device = describe_device("auto")
+    assert f"device     {device}, " in capsys.readouterr().out
+    path = tmp_path / "ppo" / f"{GAME}_1" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest["device"] == device
+    del manifest["finished_at"]
+    path.write_text(json.dumps(manifest | {"device": "cuda (another card)"}))
+    assert train.main(["--resume", str(path.parent)]) == 0
+    assert "the run began with other device: " in capsys.readouterr().out
+    assert json.loads(path.read_text())["resumed"][0]["device"] == device

@@ -36,9 +36,9 @@ class SonicPolicy(ActorCriticCnnPolicy):
     :param lr_schedule: Learning rate as a function of the remaining progress.
     :param extractor: A name of :data:`EXTRACTORS`.
     :param features_dim: Width of the last shared layer.
-    :param precision: Of the arithmetic of the gradient steps: ``float32``, ``bfloat16`` (weights,
-        losses and the optimiser stay in float32), or ``auto``: ``bfloat16`` where the device
-        computes in it.
+    :param precision: Of the arithmetic of the gradient steps: ``float32`` (convolutions of a GPU in
+        TF32, as torch has it), ``bfloat16`` (weights, losses and the optimiser stay in float32), or
+        ``auto``: ``bfloat16`` where the device computes in it.
     :param runs_fast: Keep images channels last in memory, fuse the optimiser's step and let the
         process keep memory that it frees; results are those of SB3 up to rounding. Off, they are
         those of SB3 to the bit.

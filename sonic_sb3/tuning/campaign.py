@@ -105,7 +105,7 @@ def confirm(place: StudyPlace, order: CampaignOrder) -> None:
 def _deadline(order: CampaignOrder) -> float | None:
     """When the command ends. :raises SettingsError: There is no such device to begin with."""
     if order.device != "auto":
-        from sonic_sb3.training import check_device
+        from sonic_sb3.devices import check_device
 
         check_device(order.device)
     return None if order.timeout_s is None else time.monotonic() + order.timeout_s
