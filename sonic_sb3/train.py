@@ -223,15 +223,13 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _describe(settings: TrainSettings, hyperparameters: Hyperparameters) -> str:
-    from sonic_sb3.devices import describe_device
-
     plan = {
         "game": settings.env,
         "levels": ", ".join(settings.levels),
         "algorithm": settings.algo,
         "timesteps": f"{settings.n_timesteps:,}",
         "envs": f"{hyperparameters.n_envs} in {settings.n_workers} processes",
-        "device": f"{describe_device(settings.device)}, {settings.num_threads} threads",
+        "threads": str(settings.num_threads),
         "seed": str(settings.seed),
         "settings": ", ".join(f"{k} {v}" for k, v in hyperparameters.algorithm_kwargs().items()),
     }

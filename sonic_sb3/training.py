@@ -228,6 +228,9 @@ def _learn_and_evaluate(
     manifest: dict[str, Any],
     snapshot: dict[str, Any] | None,
 ) -> EvaluationResult | None:
+    precision = getattr(model.policy, "precision", None)
+    steps = "" if precision is None else f", gradient steps in {precision}"
+    job.output.tell(f"device     {describe_device(model.device)}{steps}")
     try:
         return _learn_and_conclude(job, model, manifest, snapshot)
     except StoppedBySignal as stop:

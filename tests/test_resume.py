@@ -168,7 +168,7 @@ def test_another_device_is_told_and_recorded(tmp_path: Path, capsys: Any) -> Non
     argv += ["--device", "auto", "-params", "n_steps:32", "batch_size:32", "n_epochs:1"]
     assert train.main(argv) == 0
     device = describe_device("auto")
-    assert f"device     {device}, " in capsys.readouterr().out
+    assert f"device     {device}, gradient steps in " in capsys.readouterr().out
     path = tmp_path / "ppo" / f"{GAME}_1" / "manifest.json"
     manifest = json.loads(path.read_text())
     assert manifest["device"] == device
