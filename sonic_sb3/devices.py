@@ -16,9 +16,8 @@ def check_device(device: str) -> None:
     :raises SettingsError: It cannot, as where torch has no kernels for an old card.
     """
     try:
-        torch.zeros(1, device=get_device(device))  # which takes the processor where CUDA is missing
-        if device != "auto":
-            torch.zeros(1, device=device)
+        # Else as it was named: SB3 takes the processor for a GPU that is missing.
+        torch.zeros(1, device=get_device(device) if device == "auto" else device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise SettingsError(

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 from sonic_sb3.atomic_files import replacing
+from sonic_sb3.devices import describe_device
 from sonic_sb3.errors import WorkerError
 from sonic_sb3.machine import n_usable_cores
 from sonic_sb3.speed_contestants import FRAME_SKIP, PREPARATIONS, Contest, Timings, serve
@@ -171,7 +172,7 @@ def measure(
     report: dict[str, Any] = {
         "contest": asdict(contest),
         "n_cores": n_cores,
-        "device": _device_name(),
+        "device": describe_device("auto"),  # which SB3 and this package choose alike
         "n_rounds": n_rounds,
         "raw_frames_per_s": _describe(results["raw"], "frames_per_s"),
         "plain_limit_timesteps_per_s": n_cores * raw / FRAME_SKIP,
@@ -205,13 +206,6 @@ def measure(
     shares = [a["timesteps_per_s"] * FRAME_SKIP / n_cores / b["frames_per_s"] for a, b in pairs]
     report["share_of_plain_limit"] = _spread(shares)
     return report
-
-
-def _device_name() -> str:
-    """Where networks run, which SB3 and this package choose alike."""
-    from sonic_sb3.devices import describe_device
-
-    return describe_device("auto")
 
 
 def _describe(contestant: Contestant, key: str) -> dict[str, float]:

@@ -274,7 +274,6 @@ def _learn_and_conclude(
             f"trained {model.num_timesteps:,} timesteps in {elapsed_s:,.0f} s; now "
             f"{counted(n, 'episode')} to judge the agent by"
         )
-        model.policy.to("cpu")  # where `evaluate` plays: the same seeds, the same episodes
         result = _evaluate_at_end(job, model)
     manifest["model_sha256"] = hash_model(folder.model)
     manifest["finished_at"] = timestamp()
@@ -371,7 +370,7 @@ def _evaluate_at_end(job: Job, model: BaseAlgorithm) -> EvaluationResult:
     settings, folder = job.settings, job.folder
     with blaming_numbers(model):
         result = evaluate_trained(
-            model.policy,
+            model.policy.to("cpu"),  # where `evaluate` plays: the same seeds, the same episodes
             folder,
             job.hyperparameters,
             env_id=settings.env,
